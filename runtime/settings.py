@@ -1,0 +1,159 @@
+"""Settings, read once from `FIBREFLOW_*` and checked before anything starts.
+
+A name that is unknown is refused with the name that was probably meant: a misspelt setting that is silently ignored is
+the kind of mistake that is found in production.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runtime.errors import SettingsError
+
+PREFIX = "FIBREFLOW_"
+MEGABYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Everything that differs between one installation and another.
+
+    Sizes are bytes and times are seconds unless the name says otherwise. `database_url` and `redis_url` left empty mean
+    the embedded servers under `data_dir`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    environment: Literal["development", "test", "production"] = "development"
+    data_dir: Path = Path(".fibreflow")
+    timezone: Literal["Africa/Johannesburg"] = "Africa/Johannesburg"
+
+    database_url: SecretStr | None = None
+    database_connections: int = Field(default=16, ge=2, le=500)
+    database_prepared_statements: bool | None = None
+    redis_url: SecretStr | None = None
+    redis_namespace: str = Field(default="fibreflow", pattern=r"^[a-z][a-z0-9_-]{0,40}$")
+    storage_url: str | None = None
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8080, ge=1, le=65535)
+    api_threads: int = Field(default=8, ge=1, le=64)
+    api_rate_limit: str = "600/minute"
+    api_max_upload: int = Field(default=26 * MEGABYTE, ge=MEGABYTE)
+    api_allowed_origins: tuple[str, ...] = ()
+    secret_key: SecretStr | None = None
+
+    clerk_issuer: str | None = None
+    clerk_jwks_url: str | None = None
+    clerk_authorized_parties: tuple[str, ...] = ()
+
+    worker_processes: int = Field(default=2, ge=1, le=64)
+    worker_threads: int = Field(default=8, ge=1, le=128)
+    worker_queues: tuple[str, ...] = ()
+    worker_prefetch: int = Field(default=16, ge=1, le=1024)
+    worker_grace: float = Field(default=25.0, gt=0)
+    worker_heartbeat: float = Field(default=1.0, gt=0, le=30)
+    worker_lost_after: float = Field(default=6.0, gt=1, le=300)
+    worker_memory_limit: int | None = Field(default=None, ge=64 * MEGABYTE)
+    job_modules: tuple[str, ...] = ("jobs.kinds",)
+
+    scheduler_lease: float = Field(default=5.0, gt=1, le=60)
+    scheduler_relay_interval: float = Field(default=1.0, gt=0, le=60)
+    scheduler_rescue_interval: float = Field(default=1.0, gt=0, le=60)
+    scheduler_prune_interval: float = Field(default=300.0, gt=0)
+
+    import_max_bytes: int = Field(default=25 * MEGABYTE, ge=MEGABYTE)
+    import_max_rows: int = Field(default=100_000, ge=1)
+    import_batch_rows: int = Field(default=5_000, ge=1, le=50_000)
+
+    ont_rx_min_dbm: float = -27.0
+    ont_rx_max_dbm: float = -8.0
+
+    qcontact_url: str | None = None
+    waha_url: str | None = None
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url_is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgres://", "postgresql://")):
+            raise ValueError("must start with postgresql://")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url_is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @property
+    def prepares_statements(self) -> bool:
+        """Whether connections may use server-side prepared statements.
+
+        Neon's transaction pooler is recognised by its host name ("-pooler"); for another transaction-mode pooler set
+        `FIBREFLOW_DATABASE_PREPARED_STATEMENTS=false`.
+        """
+        if self.database_prepared_statements is not None:
+            return self.database_prepared_statements
+        url = self.database_url.get_secret_value() if self.database_url else ""
+        return "-pooler" not in url
+
+    @property
+    def storage_location(self) -> str:
+        """The object store's URL; a folder under `data_dir` unless one is set."""
+        return self.storage_url or (self.data_dir.resolve() / "storage").as_uri()
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """Read and check the settings.
+
+    Raises SettingsError that lists every mistake at once, each with the name of the variable and, for an unknown name,
+    the one that was probably meant.
+    """
+    environ = os.environ if environ is None else environ
+    mistakes = _unknown_names(environ)
+    values = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() in Settings.model_fields and value != ""
+    }
+    try:
+        settings = Settings(**{**_split_lists(values), **overrides})  # type: ignore[arg-type]
+    except ValidationError as error:
+        mistakes += [
+            f"{PREFIX}{str(problem['loc'][0]).upper()}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors(include_input=False)
+        ]
+        settings = None
+    if mistakes or settings is None:
+        raise SettingsError("The settings cannot be used:\n  " + "\n  ".join(mistakes))
+    return settings
+
+
+def _unknown_names(environ: Mapping[str, str]) -> list[str]:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    mistakes = []
+    for name in sorted(environ):
+        if name.upper().startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6)
+            hint = f"did you mean {close[0]}?" if close else "`fibreflow settings` lists the known names"
+            mistakes.append(f"{name}: no such setting; {hint}")
+    return mistakes
+
+
+def _split_lists(values: dict[str, str]) -> dict[str, object]:
+    return {
+        name: tuple(part.strip() for part in value.split(",") if part.strip())
+        if str(Settings.model_fields[name].annotation).startswith("tuple")
+        else value
+        for name, value in values.items()
+    }

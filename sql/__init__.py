@@ -1,0 +1,1 @@
+"""The database floor: connections, migrations and named queries. Knows tables, decides nothing."""
