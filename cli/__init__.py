@@ -1,0 +1,1 @@
+"""The top floor: the `fibreflow` command, the embedded servers and the demo."""
