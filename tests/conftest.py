@@ -1,0 +1,145 @@
+"""Fixtures for everyone: real PostgreSQL and Redis, a fresh copy of the migrated database for each test, no network.
+
+Services that cannot start fail the tests that need them; nothing is skipped because a server is missing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from cli.embedded import EmbeddedServers
+from runtime.settings import PREFIX, Settings, load_settings
+from sql.database import Database
+from tests.clocks import FixedClock
+from tests.network import block_network
+from tests.servers import TEMPLATE, TestServers
+
+if TYPE_CHECKING:
+    from jobs.platform import Platform
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sealed() -> Iterator[None]:
+    """Keep the tests on this machine, and free of the settings of whoever runs them."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in [name for name in os.environ if name.startswith(PREFIX)]:
+            monkeypatch.delenv(name)
+        block_network(monkeypatch)
+        yield
+
+
+@pytest.fixture(scope="session")
+def test_servers(testrun_uid: str, worker_id: str) -> Iterator[TestServers]:
+    """The run's PostgreSQL and Redis, shared by the xdist workers."""
+    servers = TestServers(testrun_uid, worker_id)
+    servers.start()
+    try:
+        yield servers
+    finally:
+        servers.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(test_servers: TestServers) -> str:
+    """The migrated template database: look, do not connect for long; copies of it are made by `database_url`."""
+    test_servers.make_template()
+    return test_servers.url(TEMPLATE)
+
+
+@pytest.fixture
+def database_name(test_servers: TestServers, postgres_url: str) -> Iterator[str]:
+    """The name of a fresh copy of the migrated database, dropped after the test."""
+    name = test_servers.create(template=TEMPLATE)
+    yield name
+    test_servers.drop(name)
+
+
+@pytest.fixture
+def database_url(test_servers: TestServers, database_name: str) -> str:
+    """The address of a fresh copy of the migrated database."""
+    return test_servers.url(database_name)
+
+
+@pytest.fixture
+def database_tcp_url(test_servers: TestServers, database_name: str) -> str:
+    """The same database over loopback TCP, for a pooler in front of it."""
+    return test_servers.tcp_url(database_name)
+
+
+@pytest.fixture
+def empty_database_url(test_servers: TestServers) -> Iterator[str]:
+    """The address of a database without any table, for the migrations' own tests."""
+    name = test_servers.create()
+    yield test_servers.url(name)
+    test_servers.drop(name)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A pool of connections to a fresh copy of the migrated database."""
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def redis_url(test_servers: TestServers) -> str:
+    """The address of an empty Redis database that no other worker uses."""
+    url = test_servers.redis_url()
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, test_servers: TestServers, tmp_path: Path) -> Settings:
+    """Settings of a system of its own: fresh database, empty Redis, files under the test's folder."""
+    return load_settings(
+        {},
+        environment="test",
+        database_url=database_url,
+        redis_url=redis_url,
+        redis_namespace=test_servers.namespace,
+        data_dir=tmp_path,
+    )
+
+
+@pytest.fixture
+def platform(settings: Settings) -> Iterator[Platform]:
+    """The job platform on those settings, closed at the end."""
+    from jobs.platform import Platform
+
+    platform = Platform.connect(settings)
+    yield platform
+    platform.close()
+
+
+@pytest.fixture
+def frozen_clock() -> FixedClock:
+    """A clock that stands still at a Monday morning until the test advances it."""
+    return FixedClock()
+
+
+@pytest.fixture
+def private_servers(tmp_path: Path) -> Iterator[EmbeddedServers]:
+    """A PostgreSQL and a Redis that only this test uses, to be killed, emptied and restarted at will."""
+    with EmbeddedServers(
+        load_settings({}, environment="test", data_dir=tmp_path / "data"), tcp=True, durable=False
+    ) as servers:
+        yield servers
+
+
+def settings_environment(settings: Settings, **more: str) -> dict[str, str]:
+    """Return an environment for a child process that runs on these settings."""
+    values = {
+        name: value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
+        for name, value in ((name, getattr(settings, name)) for name in settings.model_fields_set)
+        if value is not None and not isinstance(value, tuple)
+    }
+    return {**os.environ, **{PREFIX + name.upper(): value for name, value in values.items()}, **more}

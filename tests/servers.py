@@ -1,0 +1,112 @@
+"""The PostgreSQL and Redis of one test run, shared by its xdist workers, and a database for each test."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from cli.embedded import EmbeddedServers
+from runtime.settings import Settings, load_settings
+
+TEMPLATE = "fibreflow_template"
+_numbers = itertools.count(1)
+
+
+class TestServers:
+    """Servers under a folder of the run: the first worker starts them, the last one to leave stops and removes them."""
+
+    __test__ = False
+
+    def __init__(self, run: str, worker: str) -> None:
+        self._home = Path(tempfile.gettempdir()) / f"fibreflow-tests-{os.geteuid()}"
+        self._folder = self._home / run
+        self._worker = worker
+        self._servers = EmbeddedServers(
+            load_settings({}, environment="test", data_dir=self._folder), tcp=True, durable=False
+        )
+
+    def start(self) -> None:
+        """Start or join the servers; those that a killed run left behind are stopped and removed first."""
+        self._home.mkdir(mode=0o755, exist_ok=True)
+        with self._locked():
+            self._sweep()
+            self._servers.start()
+
+    def stop(self) -> None:
+        """Leave the servers; the last to leave takes the folder along."""
+        with self._locked():
+            if self._servers.stop():
+                shutil.rmtree(self._folder)
+
+    def url(self, database: str) -> str:
+        """Return the address of a database over the unix socket."""
+        return self._servers.postgres.url(database)
+
+    def tcp_url(self, database: str) -> str:
+        """Return the address of a database over loopback TCP."""
+        return self._servers.postgres.tcp_url(database)
+
+    def redis_url(self) -> str:
+        """Return the address of this worker's own Redis database."""
+        digits = "".join(filter(str.isdigit, self._worker))
+        return self._servers.redis.url(int(digits or 0) % 64)
+
+    @property
+    def namespace(self) -> str:
+        """The worker's own Redis namespace: pub/sub channels are shared by all databases of a server."""
+        return f"test-{self._worker}"
+
+    def make_template(self) -> None:
+        """Migrate the template database, once per run."""
+        from sql.migrate import migrate
+
+        with self._locked():
+            if not self._exists(TEMPLATE):
+                self.create("fibreflow_unfinished")
+                migrate(self.url("fibreflow_unfinished"))
+                self._administer(
+                    sql.SQL("alter database fibreflow_unfinished rename to {}").format(sql.Identifier(TEMPLATE))
+                )
+
+    def create(self, name: str | None = None, template: str = "template0") -> str:
+        """Create a database and return its name."""
+        name = name or f"test_{self._worker}_{os.getpid()}_{next(_numbers)}"
+        self.drop(name)
+        self._administer(
+            sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+        return name
+
+    def drop(self, name: str) -> None:
+        """Drop a database, whoever is still connected to it."""
+        self._administer(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+    def _exists(self, name: str) -> bool:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            return connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone() is not None
+
+    def _administer(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def _sweep(self) -> None:
+        for folder in self._home.iterdir():
+            if folder.is_dir() and folder != self._folder:
+                left = Settings(environment="test", data_dir=folder)
+                if EmbeddedServers(left).stop():
+                    shutil.rmtree(folder)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self._home / "lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
