@@ -1,0 +1,76 @@
+"""The app factory: settings and platform in, a Flask app that is safe to serve out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+
+from admin_api import auth, docs, limits, observing, problems, security
+from admin_api.api import BLUEPRINTS
+from admin_api.context import EXTENSION, Services
+from admin_api.responses import Failure, JsonProvider
+from integrations.clerk import ClerkSessions
+from runtime.metrics import HttpMetrics
+from runtime.settings import Settings, load_settings
+from sql.migrate import check
+
+if TYPE_CHECKING:
+    from jobs.platform import Platform
+
+# Operators and load balancers ask these often, and most of all when something is wrong.
+UNLIMITED = frozenset({"health.alive", "health.ready", "health.metrics"})
+
+
+def create_app(settings: Settings | None = None, platform: Platform | None = None) -> OpenAPI:
+    """Build the app; settings come from the environment and the platform from the settings unless given.
+
+    Raises SettingsError for settings that cannot be used, and SchemaMismatch (naming the command that mends it) on a
+    database whose schema is not this program's.
+    """
+    if platform is None:
+        platform = _connect(settings or load_settings())
+    settings = platform.settings
+    with platform.read() as connection:
+        check(connection)
+    app = OpenAPI(
+        "admin_api",
+        info=Info(title="FibreFlow ticketing", version="1", description="Tickets, and the jobs behind them"),
+        security_schemes=docs.SECURITY_SCHEMES,
+        validation_error_model=Failure,
+        doc_ui=False,
+        static_folder=None,
+    )
+    _configure(app, settings)
+    app.extensions[EXTENSION] = Services(platform, HttpMetrics(), ClerkSessions.from_settings(settings))
+    _register(app, settings)
+    return app
+
+
+def _connect(settings: Settings) -> Platform:
+    from jobs.platform import Platform
+
+    return Platform.connect(settings)
+
+
+def _configure(app: OpenAPI, settings: Settings) -> None:
+    app.json = JsonProvider(app)
+    app.config["MAX_CONTENT_LENGTH"] = settings.api_max_upload
+    app.config["MAX_FORM_PARTS"] = 100
+    app.config["FIBREFLOW_UNLIMITED"] = UNLIMITED
+    app.url_map.strict_slashes = False
+
+
+def _register(app: OpenAPI, settings: Settings) -> None:
+    """Hooks run in this order: the id first, then who it is, then the limit, and only then whether they may."""
+    observing.register(app)
+    app.before_request(auth.recognise)
+    limits.register(app, settings)
+    app.before_request(auth.authorise)
+    security.register(app, settings)
+    problems.register(app)
+    for api in BLUEPRINTS:
+        app.register_api(api)
+    docs.register(app)
+    auth.refuse_undeclared(app)

@@ -1,0 +1,100 @@
+"""Requests: path ids, JSON bodies, query strings, forms and paging, all refused in the contract's words."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Mapping
+from typing import Any, TypeVar, Union, get_args, get_origin
+from uuid import UUID
+
+from flask import request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import BadRequest
+
+from ticketing.errors import InvalidInput
+
+MAX_PAGE_SIZE = 100
+MAX_DEPTH = 10_000
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_LISTS = (list, tuple, set, frozenset)
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class PageQuery(BaseModel):
+    """The paging arguments of a list: a page and its size, or a cursor that an earlier answer gave."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="ignore")
+
+    page: int = Field(default=1, ge=1, le=MAX_DEPTH)
+    page_size: int = Field(default=50, ge=1, le=MAX_PAGE_SIZE, alias="pageSize")
+    cursor: str | None = Field(default=None, max_length=500)
+
+
+def parse_uuid(value: str, message: str = "Invalid ID") -> UUID:
+    """Return the UUID, given as 8-4-4-4-12 hexadecimal digits in any case; raise InvalidInput with the message."""
+    if not _UUID.fullmatch(value):
+        raise InvalidInput(message, details={"id": "must be a UUID, like 0198c5a2-7e1b-7c3d-9f00-0123456789ab"})
+    return UUID(value)
+
+
+def json_body(*, optional: bool = False) -> Any:
+    """Return the parsed JSON body; with `optional` an empty body is None. Raises InvalidInput for what is no JSON."""
+    if optional and not request.get_data():
+        return None
+    try:
+        return request.get_json(force=True)
+    except (BadRequest, RecursionError) as error:
+        raise InvalidInput("Invalid JSON in the request body", details={"body": "must be a JSON document"}) from error
+
+
+def body_as(model: type[Model], *, optional: bool = False) -> Model:
+    """Return the JSON body as the model; raise InvalidInput that lists every field which is not acceptable."""
+    body = json_body(optional=optional)
+    return parsed(model, {} if body is None and optional else body)
+
+
+def query_as(model: type[Model]) -> Model:
+    """Return the query string as the model: fields that are lists take repeated names."""
+    return parsed(model, _fields(model, request.args))
+
+
+def form_as(model: type[Model]) -> Model:
+    """Return a submitted form as the model, uploaded files included (as werkzeug's FileStorage)."""
+    values = _fields(model, request.form)
+    return parsed(model, {**values, **_fields(model, request.files)})
+
+
+def parsed(model: type[Model], value: Any) -> Model:
+    """Return the value as the model; raise InvalidInput with a message and `details` by field."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise invalid_input(error) from error
+
+
+def invalid_input(error: ValidationError) -> InvalidInput:
+    """Translate pydantic's error: `details` maps each field's path (`steps.2.name`) to what is wrong with it."""
+    details: dict[str, Any] = {}
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        field = ".".join(str(part) for part in problem["loc"]) or "body"
+        details.setdefault(field, problem["msg"].removeprefix("Value error, "))
+    field, wrong = next(iter(details.items()))
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    return InvalidInput(f"{field}: {wrong}{more}", details=details)
+
+
+def _fields(model: type[BaseModel], values: MultiDict[str, Any]) -> Mapping[str, Any]:
+    """Return the values under the names the model knows them by; unknown names are passed on for it to judge."""
+    lists = {field.alias or name for name, field in model.model_fields.items() if _is_list(field.annotation)}
+    return {name: values.getlist(name) if name in lists else values[name] for name in values}
+
+
+def _is_list(annotation: Any) -> bool:
+    origin = get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        return any(_is_list(option) for option in get_args(annotation))
+    return annotation in _LISTS or origin in _LISTS

@@ -1,0 +1,37 @@
+"""The driver's errors, translated in one place into errors with a code."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from runtime.errors import FibreflowError
+
+
+class DatabaseUnavailable(FibreflowError):
+    """PostgreSQL cannot be reached, or is too busy to answer in time. Trying again later may help."""
+
+    code = "SERVICE_UNAVAILABLE"
+
+
+class DatabaseFailure(FibreflowError):
+    """PostgreSQL refused a statement in a way that nobody foresaw."""
+
+    code = "DATABASE_ERROR"
+
+
+class UnstorableValue(FibreflowError):
+    """A value that PostgreSQL has no room for: a number out of range, or text with a zero character."""
+
+    code = "VALIDATION_ERROR"
+
+
+def translate(error: BaseException) -> FibreflowError | None:
+    """Return the driver's error as one of ours, without its text (which may quote data); None for any other error."""
+    if isinstance(error, psycopg.DataError):
+        return UnstorableValue("A value is out of range or holds characters that cannot be stored")
+    if isinstance(error, psycopg.OperationalError | PoolTimeout | TooManyRequests):
+        return DatabaseUnavailable("The database cannot be reached or is too busy; try again in a moment")
+    if isinstance(error, psycopg.Error):
+        return DatabaseFailure("The database refused the operation")
+    return None
