@@ -143,7 +143,9 @@ class EmbeddedPostgres:
             raise EmbeddedServerError(
                 f"{self._data} was made by PostgreSQL {version}, this is {MAJOR}: dump and reload it"
             )
-        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        # No server of this folder lives, so what one that was killed left behind is stale, whoever has its pid now.
+        for stale in (self._data / "postmaster.pid", *self._sockets.glob(".s.PGSQL.*")):
+            stale.unlink(missing_ok=True)
         self._password.unlink(missing_ok=True)
         self._configure()
 

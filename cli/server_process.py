@@ -20,6 +20,7 @@ import psutil
 from runtime.errors import FibreflowError
 
 ACCOUNT = "pgserver"
+SERVERS = {"postgres", "redis-server", "valkey-server"}
 LOG_LIMIT = 8 * 1024 * 1024
 POLL = 0.02
 _TRAVERSE = stat.S_IXGRP | stat.S_IXOTH
@@ -141,15 +142,21 @@ def find_server(pid_file: Path, folder: Path) -> psutil.Process | None:
     """
     try:
         process = psutil.Process(int(pid_file.read_text(encoding="utf-8").split()[0]))
-        if gone(process):
-            return None
-        return process if Path(process.cwd()) == folder.resolve() else None
+        return process if not gone(process) and _works_in(process, folder) else None
     except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
         return None
-    except (PermissionError, psutil.AccessDenied) as error:
+    except PermissionError as error:
         raise EmbeddedServerError(
-            f"{folder} belongs to another account: run this as that account, or choose another FIBREFLOW_DATA_DIR"
+            f"{folder} belongs to another account: use that account, or choose another FIBREFLOW_DATA_DIR"
         ) from error
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return Path(process.cwd()) == folder.resolve()
+    except psutil.AccessDenied:
+        # Root in a container may not look into another account's process; its name and account are open to all.
+        return process.name() in SERVERS and process.uids().effective == folder.stat().st_uid
 
 
 def gone(process: psutil.Process) -> bool:
