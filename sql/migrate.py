@@ -27,7 +27,7 @@ WAIT_FOR_OTHER_RUN = "120s"
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "10min"
 
-Any_Connection = psycopg.Connection[Any]
+AnyConnection = psycopg.Connection[Any]
 
 
 class SchemaMismatch(FibreflowError):
@@ -72,13 +72,13 @@ def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:
     return applied
 
 
-def pending(connection: Any_Connection, folder: Path = MIGRATIONS) -> list[str]:
+def pending(connection: AnyConnection, folder: Path = MIGRATIONS) -> list[str]:
     """Return the names of the migrations that the database lacks, in order."""
     done = _applied(connection)
     return [migration.name for migration in load(folder) if migration.name not in done]
 
 
-def check(connection: Any_Connection, folder: Path = MIGRATIONS) -> None:
+def check(connection: AnyConnection, folder: Path = MIGRATIONS) -> None:
     """Make sure that the database has exactly the schema of this code.
 
     Raises SchemaMismatch, naming the command that mends it, when the schema is older, newer or different.
@@ -96,7 +96,7 @@ def check(connection: Any_Connection, folder: Path = MIGRATIONS) -> None:
         )
 
 
-def _apply_next(connection: Any_Connection, migrations: list[Migration]) -> str | None:
+def _apply_next(connection: AnyConnection, migrations: list[Migration]) -> str | None:
     with connection.transaction():
         _take_turn(connection)
         done = _applied(connection)
@@ -112,7 +112,7 @@ def _apply_next(connection: Any_Connection, migrations: list[Migration]) -> str 
         return migration.name
 
 
-def _take_turn(connection: Any_Connection) -> None:
+def _take_turn(connection: AnyConnection) -> None:
     """Wait for another run to end, then set the timeouts; all of it ends with the transaction."""
     connection.execute("select set_config('lock_timeout', %s, true)", (WAIT_FOR_OTHER_RUN,))
     connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
@@ -128,7 +128,7 @@ def _take_turn(connection: Any_Connection) -> None:
     )
 
 
-def _applied(connection: Any_Connection) -> dict[str, str]:
+def _applied(connection: AnyConnection) -> dict[str, str]:
     """Return the checksums of the applied migrations by name."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         exists = cursor.execute("select to_regclass('schema_migrations') is not null").fetchone()
@@ -155,13 +155,13 @@ def _require_known(done: dict[str, str], migrations: list[Migration]) -> None:
         )
 
 
-def _require_supported_server(connection: Any_Connection) -> None:
+def _require_supported_server(connection: AnyConnection) -> None:
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute("select current_setting('server_version_num')::int / 10000").fetchone()
     major = row[0] if row else 0
     if major < MINIMUM_POSTGRESQL:
         raise SchemaMismatch(
-            f"PostgreSQL {major} is too old: this system needs {MINIMUM_POSTGRESQL} or newer (for its version 7 UUIDs). "
+            f"PostgreSQL {major} is too old: this system needs {MINIMUM_POSTGRESQL} or newer (version 7 UUIDs). "
             f"Point FIBREFLOW_DATABASE_URL at a newer server and run `{COMMAND}`.",
             details={"found": major, "needed": MINIMUM_POSTGRESQL, "command": COMMAND},
         )
