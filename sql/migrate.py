@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from psycopg.rows import tuple_row
@@ -105,7 +105,7 @@ def _apply_next(connection: AnyConnection, migrations: list[Migration]) -> str |
         if migration is None:
             return None
         # The file is our own text, and is sent without parameters so that it may hold many statements.
-        connection.execute(cast("LiteralString", migration.sql))
+        connection.execute(migration.sql)
         connection.execute(
             "insert into schema_migrations (name, checksum) values (%s, %s)", (migration.name, migration.checksum)
         )

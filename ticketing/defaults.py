@@ -1,4 +1,4 @@
-"""The figures that hold for a project that has none of its own; the settings tables start with the same (tests compare)."""
+"""The figures of a project that has none of its own; the settings tables start with the same (a test compares)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The 12 verification steps and what each needs; the table `verification_step_types` holds the same (a test compares)."""
+"""The 12 verification steps and what each needs; table `verification_step_types` holds the same (a test compares)."""
 
 from __future__ import annotations
 

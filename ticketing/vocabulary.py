@@ -316,21 +316,11 @@ TERMINAL_STATUSES: Final = frozenset(status for status, moves in TRANSITIONS.ite
 
 NOTIFICATION_TRANSITIONS: Final = MappingProxyType(
     {
-        NotificationStatus.PENDING: (
-            NotificationStatus.SENT,
-            NotificationStatus.DELIVERED,
-            NotificationStatus.READ,
-            NotificationStatus.FAILED,
-        ),
-        NotificationStatus.SENT: (NotificationStatus.DELIVERED, NotificationStatus.READ, NotificationStatus.FAILED),
-        NotificationStatus.DELIVERED: (NotificationStatus.READ,),
-        NotificationStatus.READ: (),
-        NotificationStatus.FAILED: (
-            NotificationStatus.PENDING,
-            NotificationStatus.SENT,
-            NotificationStatus.DELIVERED,
-            NotificationStatus.READ,
-        ),
+        "pending": ("sent", "delivered", "read", "failed"),
+        "sent": ("delivered", "read", "failed"),
+        "delivered": ("read",),
+        "read": (),
+        "failed": ("pending", "sent", "delivered", "read"),
     }
 )
 """How a notice may move on: acknowledgements come doubled and out of order, and never take it back."""
