@@ -1,0 +1,143 @@
+"""What the body of a job is given: its arguments' surroundings, its transactions, its progress and its log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from jobs import ledger
+from jobs.attempt import Attempt, Progress
+from jobs.ledger import Claim, Settlement
+from jobs.platform import Platform
+from jobs.work import Work
+from runtime.logging import mask, mask_text
+from runtime.settings import Settings
+from sql.database import Connection
+from ticketing.people import Actor
+
+
+class JobContext:
+    """One attempt at a job, as its body sees it."""
+
+    def __init__(self, platform: Platform, attempt: Attempt) -> None:
+        self.platform = platform
+        self._attempt = attempt
+        self._claim = attempt.claim
+        self._resources = ExitStack()
+        self._work: Work | None = None
+        self.actor = Actor(kind="job", name=f"job:{attempt.claim.kind}", roles=frozenset({"admin"}))
+
+    @property
+    def id(self) -> UUID:
+        """The job's id."""
+        return self._claim.id
+
+    @property
+    def attempt(self) -> int:
+        """Which try this is; 1 is the first."""
+        return self._claim.attempt
+
+    @property
+    def is_last_attempt(self) -> bool:
+        """Whether a failure now would be final."""
+        return self._claim.attempt >= self._claim.max_attempts
+
+    @property
+    def claim(self) -> Claim:
+        """The claim that this attempt holds."""
+        return self._claim
+
+    @property
+    def settings(self) -> Settings:
+        """The process's settings."""
+        return self.platform.settings
+
+    @property
+    def now(self) -> datetime:
+        """The present (a new reading each time; a unit of work keeps one reading)."""
+        return self.platform.clock.now()
+
+    @property
+    def work(self) -> Work:
+        """The final unit of work: opened on first use, committed together with the job's completion.
+
+        What is written here happens exactly once. It cannot be used before a `step`.
+        """
+        if self._work is None:
+            connection = self._resources.enter_context(self.platform.database.connection())
+            connection.execute("begin")
+            self._work = self._unit(connection)
+        return self._work
+
+    @contextmanager
+    def step(self) -> Iterator[Work]:
+        """An intermediate unit of work of its own, committed on leaving; the attempt must still hold the job.
+
+        A later attempt may repeat steps, so each leaves the data in a state to go on from. Raises Superseded when the
+        job was given to somebody else meanwhile, and JobCancelled when its cancellation was requested.
+        """
+        if self._work is not None:
+            raise RuntimeError("a step cannot begin once the final unit of work has been opened")
+        self._attempt.checkpoint()
+        with self.platform.database.transaction() as connection:
+            ledger.hold(connection, self._claim)
+            work = self._unit(connection)
+            yield work
+            work.flush()
+        self.platform.wire.tell(work.news)
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Lend a connection for reading outside any unit of work."""
+        return self.platform.read()
+
+    def progress(self, done: int, total: int | None = None, phase: str | None = None) -> None:
+        """Tell how far the job is. Costs nothing here: the worker's heartbeat takes the newest along, once a second.
+
+        It is a checkpoint too: raises JobCancelled when cancellation was requested.
+        """
+        self._attempt.report(Progress(done, total, phase))
+        self._attempt.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Raise JobCancelled when cancellation was requested; call it where stopping is clean."""
+        self._attempt.checkpoint()
+
+    def log(self, message: str, **fields: Any) -> None:
+        """Keep a line with this attempt (capped), masked like every log."""
+        self._attempt.log(self.now, mask_text(message), mask(fields))
+
+    def complete(self, settlement: Settlement) -> bool:
+        """Commit the final unit of work with the job's end; False when there was none and somebody else must settle."""
+        if self._work is None:
+            return False
+        self._work.flush()
+        ledger.settle_and_commit(self._work.connection, settlement)
+        self.platform.wire.tell(self._work.news)
+        return True
+
+    def release(self) -> None:
+        """Undo what was not committed and give the connection back; one that cannot be undone is closed."""
+        if self._work is not None:
+            connection = self._work.connection
+            try:
+                if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                    connection.rollback()
+            except psycopg.Error:
+                with suppress(psycopg.Error):
+                    connection.close()
+        self._resources.close()
+
+    def _unit(self, connection: Connection) -> Work:
+        return Work(
+            connection,
+            self.platform.registry,
+            actor=self.actor,
+            now=self.platform.clock.now(),
+            request_id=self._claim.request_id,
+            job_id=self._claim.id,
+        )
