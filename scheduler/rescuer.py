@@ -1,0 +1,42 @@
+"""Puts the jobs of silent workers back."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from jobs import ledger
+from jobs.ledger import News
+from jobs.platform import Platform
+from runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+
+class Rescuer:
+    """Rescues once per round; patient after an outage of PostgreSQL, when no worker could have given a sign of life."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._patient_until = 0.0
+
+    def run(self) -> int:
+        """Rescue what silent workers hold; returns how many jobs were put back or given up."""
+        lost_after = self._platform.settings.worker_lost_after
+        if time.monotonic() < self._patient_until:
+            return 0
+        try:
+            with self._platform.database.transaction() as connection:
+                rescued = ledger.rescue(connection, timedelta(seconds=lost_after), self._platform.clock.now())
+        except (psycopg.OperationalError, PoolTimeout):
+            self._patient_until = time.monotonic() + lost_after
+            raise
+        for row in rescued:
+            log.warning("job_rescued", job_id=str(row["id"]), worker_id=str(row["worker_id"]), state=row["state"])
+        self._platform.wire.tell(
+            News(row["id"], row["queue"], row["priority"]) for row in rescued if row["state"] == "available"
+        )
+        return len(rescued)
