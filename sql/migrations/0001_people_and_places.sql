@@ -9,7 +9,7 @@
 --     `ticketing/vocabulary.py`. Every constraint has a name, for errors are told apart by it.
 --   * Keys are version 7 UUIDs, times are timestamptz, SHA-256 values are 64 hex digits, row hashes are bytea.
 --   * `updated_at` is written by the services with their clock, never by a trigger: it is also the version that
---     optimistic locking compares.
+--     optimistic locking compares. Times that two machines' clocks may have read are not compared by CHECKs.
 --   * Rows are deactivated, cancelled or marked, not deleted.
 
 create table contractors (

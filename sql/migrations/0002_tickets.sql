@@ -154,8 +154,6 @@ create table tickets (
     constraint tickets_closed_has_cause check (
         status <> 'closed' or ticket_type not in ('maintenance', 'incident') or fault_cause is not null
     ),
-    constraint tickets_closed_after_creation check (closed_at >= created_at),
-    constraint tickets_updated_after_creation check (updated_at >= created_at),
     constraint tickets_breach_marked check (sla_breached_at is null or sla_breached),
     constraint tickets_sla_pause_has_reason check (
         (sla_paused_at is null) = (sla_pause_reason is null) and btrim(sla_pause_reason) <> ''

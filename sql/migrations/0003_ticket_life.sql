@@ -22,8 +22,7 @@ create table ticket_notes (
     constraint ticket_notes_content_not_blank check (btrim(content) <> ''),
     constraint ticket_notes_note_type_known check (note_type in ('internal', 'client', 'system')),
     constraint ticket_notes_visibility_known check (visibility in ('private', 'public')),
-    constraint ticket_notes_updated_after_creation check (updated_at >= created_at),
-    constraint ticket_notes_deleted_after_creation check (deleted_at >= created_at)
+    constraint ticket_notes_deleted_by_needs_time check (deleted_by is null or deleted_at is not null)
 );
 create index ticket_notes_ticket_id_idx on ticket_notes (ticket_id, created_at desc, id desc);
 create trigger ticket_notes_never_deleted
@@ -88,7 +87,7 @@ create table ticket_attachments (
     constraint ticket_attachments_overrule_complete check (
         num_nonnulls(overruled_by, overruled_at, overrule_note) in (0, 3) and btrim(overrule_note) <> ''
     ),
-    constraint ticket_attachments_deleted_after_upload check (deleted_at >= uploaded_at)
+    constraint ticket_attachments_deleted_by_needs_time check (deleted_by is null or deleted_at is not null)
 );
 create index ticket_attachments_ticket_id_idx on ticket_attachments (ticket_id, step_number);
 create index ticket_attachments_file_sha256_idx on ticket_attachments (file_sha256);
@@ -191,7 +190,7 @@ before delete or truncate on qa_risk_acceptances
 for each statement
 execute function refuse_change('risk acceptances are resolved, never removed');
 
--- A ticket with an accepted risk that is still open cannot be closed. The lock keeps a risk from slipping in between.
+-- A ticket with an accepted risk that is still active cannot be closed.
 create function refuse_close_with_active_risk() returns trigger
 language plpgsql
 as $$
