@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from admin_api.api import health
+from admin_api.api import drops, health
 from admin_api.blueprints import Blueprint
 
-BLUEPRINTS: tuple[Blueprint, ...] = (health.api,)
+BLUEPRINTS: tuple[Blueprint, ...] = (drops.api, health.api)
