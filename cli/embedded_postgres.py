@@ -32,6 +32,7 @@ from cli.server_process import (
 MAJOR = "18"
 ROLE = "fibreflow"
 DATABASE = "fibreflow"
+OWN_SETTINGS = "fibreflow.conf"
 START_LIMIT = 120.0
 # What PostgreSQL says while the processes of a postmaster that was killed are still leaving.
 STILL_LEAVING = "pre-existing shared memory block"
@@ -168,7 +169,13 @@ class EmbeddedPostgres:
             sockets=str(self._sockets).replace("'", "''"),
             durable="on" if self._durable else "off",
         )
-        for name, text in (("postgresql.conf", settings), ("pg_hba.conf", _ACCESS)):
+        # What initdb found out about this machine (its kind of shared memory) stays as it wrote it.
+        include = f"include '{OWN_SETTINGS}'"
+        main = self._data / "postgresql.conf"
+        if include not in main.read_text(encoding="utf-8"):
+            with main.open("a", encoding="utf-8") as configuration:
+                configuration.write(f"\n{include}\n")
+        for name, text in ((OWN_SETTINGS, settings), ("pg_hba.conf", _ACCESS)):
             path = self._data / name
             path.write_text(text, encoding="utf-8")
             give_to(self._account, path, 0o600)
