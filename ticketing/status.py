@@ -7,45 +7,29 @@ caller should be told, `refusal` returns it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from ticketing.errors import ConditionNotMet, DomainError, InvalidStatusTransition
+from ticketing.verification_steps import STEPS
+from ticketing.vocabulary import FAULT_TYPES, TRANSITIONS, Status
 
-FIRST_STATUS = "open"
-
-MOVES = MappingProxyType(
-    {
-        "open": ("assigned", "cancelled"),
-        "assigned": ("in_progress", "open", "cancelled"),
-        "in_progress": ("pending_qa", "assigned", "cancelled"),
-        "pending_qa": ("qa_in_progress", "in_progress", "cancelled"),
-        "qa_in_progress": ("qa_approved", "qa_rejected", "pending_qa"),
-        "qa_rejected": ("in_progress", "assigned", "cancelled"),
-        "qa_approved": ("pending_handover", "closed"),
-        "pending_handover": ("handed_to_maintenance", "qa_approved"),
-        "handed_to_maintenance": ("closed",),
-        "closed": (),
-        "cancelled": (),
-    }
-)
-TERMINAL = frozenset(status for status, moves in MOVES.items() if not moves)
-
-TOTAL_STEPS = 12
-FAULT_TYPES = frozenset({"maintenance", "incident"})
+ALL_STEPS = frozenset(step.number for step in STEPS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What is true of a ticket at the moment of a move, as far as the conditions ask.
 
-    `reason` is what the mover says; `readiness_current` means a passed readiness check that no change of a checked
-    field or photo has overtaken; `by_handover` is set only by the handover service, after its gates passed.
+    `open_steps` are the verification steps that are not complete, `accepted_steps` those that active risk acceptances
+    name as outstanding. `reason` is what the mover says. `readiness_current` means a passed readiness check that no
+    change of a checked field or photo has overtaken. `by_handover` is set only by the handover service, after its
+    gates passed.
     """
 
     ticket_type: str
     fault_cause: str | None = None
     reason: str | None = None
-    steps_complete: int = 0
+    open_steps: frozenset[int] = ALL_STEPS
+    accepted_steps: frozenset[int] = frozenset()
     active_risks: int = 0
     readiness_current: bool = False
     by_handover: bool = False
@@ -67,7 +51,7 @@ def refusal(current: str, requested: str, facts: Facts) -> DomainError | None:
     """
     if requested == current:
         return None
-    allowed = MOVES[current]
+    allowed = moves_from(current)
     if requested not in allowed:
         return InvalidStatusTransition(current, requested, allowed)
     missing = missing_for(requested, facts)
@@ -83,7 +67,12 @@ def require_move(current: str, requested: str, facts: Facts) -> None:
 
 def is_move(current: str, requested: str) -> bool:
     """Whether the machine has this move at all, whatever it may need besides."""
-    return requested in MOVES[current]
+    return requested in moves_from(current)
+
+
+def moves_from(status: str) -> tuple[str, ...]:
+    """Return the statuses that a ticket may move to, whatever each may need besides; none for a final status."""
+    return tuple(move.value for move in TRANSITIONS[Status(status)])
 
 
 def missing_for(requested: str, facts: Facts) -> list[Missing]:
@@ -112,10 +101,17 @@ def _missing_for_rejection(facts: Facts) -> list[Missing]:
 
 
 def _missing_for_approval(facts: Facts) -> list[Missing]:
-    if facts.steps_complete >= TOTAL_STEPS or facts.active_risks:
+    unaccepted = facts.open_steps - facts.accepted_steps if facts.active_risks else facts.open_steps
+    if not unaccepted:
         return []
-    done = f"{facts.steps_complete}/{TOTAL_STEPS}"
-    return [Missing("verification_complete", f"{done} steps are complete: finish them, or accept the risk on record")]
+    done = f"{len(ALL_STEPS - facts.open_steps)}/{len(ALL_STEPS)}"
+    steps = ", ".join(str(number) for number in sorted(unaccepted))
+    return [
+        Missing(
+            "verification_complete",
+            f"{done} steps are complete: finish {steps}, or accept a risk that names them as outstanding",
+        )
+    ]
 
 
 def _missing_for_maintenance(facts: Facts) -> list[Missing]:

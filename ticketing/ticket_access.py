@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ticketing.errors import Forbidden
-from ticketing.people import Actor
+from ticketing.people import Actor, Role
 
-MAY_CREATE = ("admin", "manager")
-MAY_DELETE = ("admin", "manager")
-MAY_CHANGE = ("admin", "manager", "qa", "technician", "contractor")
-SEES_EVERY_TICKET = ("admin", "manager", "operator", "qa", "viewer")
-WORKS_ON_SITE = ("technician", "contractor")
+MAY_CREATE: tuple[Role, ...] = ("admin", "manager")
+MAY_DELETE: tuple[Role, ...] = ("admin", "manager")
+MAY_CHANGE: tuple[Role, ...] = ("admin", "manager", "qa", "technician", "contractor")
+SEES_EVERY_TICKET: tuple[Role, ...] = ("admin", "manager", "operator", "qa", "viewer")
+WORKS_ON_SITE: tuple[Role, ...] = ("technician", "contractor")
 
 # What somebody who stands at the drop finds out, and the QA lead puts right.
 SITE_FIELDS = frozenset(

@@ -1,0 +1,243 @@
+"""Tickets as the API shows them (wire contract, section 3.1): one, a list, a timeline. Reads only.
+
+Each answer takes a fixed number of statements, however many rows it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from sql.database import Connection, queries
+from ticketing.errors import NotFound
+from ticketing.paging import MAX_DEPTH, Page, PageRequest, fetch_planned, page_of, require_depth
+from ticketing.people import Actor, find_project, team_ids_of
+from ticketing.ticket_access import Sight, sees_every_ticket, sight_of
+from ticketing.ticket_input import Position
+from ticketing.vocabulary import (
+    BillingClassification,
+    FaultCause,
+    GuaranteeStatus,
+    Priority,
+    Source,
+    Status,
+    TicketType,
+)
+
+EVERYTHING = Sight(everything=True)
+
+# A key that no row has: what is asked for does not exist, so nothing is found.
+_NOTHING = UUID(int=0)
+
+
+class AssignedUser(BaseModel):
+    """The person who works on a ticket."""
+
+    id: UUID
+    name: str
+    email: str | None
+
+
+class TicketView(BaseModel):
+    """A ticket on the wire."""
+
+    id: UUID
+    ticket_uid: str
+    source: Source
+    external_id: str | None
+    ticket_type: TicketType
+    priority: Priority
+    status: Status
+    title: str
+    description: str | None
+    client_name: str | None
+    client_contact: str | None
+    client_email: str | None
+    dr_number: str | None
+    pole_number: str | None
+    pon_number: str | None
+    zone_id: str | None
+    project_id: UUID | None
+    address: str | None
+    gps_coordinates: Position | None
+    ont_serial: str | None
+    ont_model: str | None
+    ont_rx_level: float | None
+    assigned_to: UUID | None
+    assigned_contractor_id: UUID | None
+    assigned_team_id: UUID | None
+    assigned_team: str | None
+    assigned_user: AssignedUser | None
+    guarantee_status: GuaranteeStatus | None
+    guarantee_expires_at: datetime | None
+    is_billable: bool | None
+    billing_classification: BillingClassification | None
+    qa_ready: bool
+    qa_readiness_check_at: datetime | None
+    qa_readiness_failed_reasons: list[str] | None
+    fault_cause: FaultCause | None
+    fault_cause_details: str | None
+    rectification_count: int
+    sla_due_at: datetime | None
+    sla_first_response_at: datetime | None
+    sla_breached: bool
+    created_at: datetime
+    updated_at: datetime
+    created_by: UUID | None
+    closed_at: datetime | None
+    closed_by: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketFilter:
+    """Which tickets a list shows; None filters nothing. References are text: what points at nothing finds nothing.
+
+    `search` is looked for anywhere in UID, DR number, title and description, in any case.
+    """
+
+    status: Status | None = None
+    ticket_type: TicketType | None = None
+    priority: Priority | None = None
+    source: Source | None = None
+    assigned_to: str | None = None
+    assigned_team_id: str | None = None
+    project_id: str | None = None
+    dr_number: str | None = None
+    qa_ready: bool | None = None
+    sla_breached: bool | None = None
+    search: str | None = None
+
+
+def get_ticket(connection: Connection, actor: Actor, ticket_id: UUID) -> dict[str, Any]:
+    """Return a ticket that the actor may see, in the shape of TicketView. Raises NotFound."""
+    return read_ticket(connection, ticket_id, load_sight(connection, actor))
+
+
+def read_ticket(connection: Connection, ticket_id: UUID, sight: Sight = EVERYTHING) -> dict[str, Any]:
+    """Return a ticket within `sight`, in the shape of TicketView. Raises NotFound."""
+    filters = _parameters(TicketFilter(), project=None)
+    rows = _rows(connection, filters, sight, ticket_id=ticket_id, limit=1)
+    if not rows:
+        raise no_such_ticket(ticket_id)
+    return rows[0]
+
+
+def enrich(connection: Connection, ticket_id: UUID) -> dict[str, Any]:
+    """Return what the SOW register and the project say of a ticket's drop: `fibreflow_enrichment` of the contract."""
+    enrichment: dict[str, Any] | None = queries("tickets").enrich_ticket(connection, ticket_id=ticket_id)
+    if enrichment is None:
+        raise no_such_ticket(ticket_id)
+    return enrichment
+
+
+def list_tickets(connection: Connection, actor: Actor, wanted: TicketFilter, request: PageRequest) -> Page:
+    """Return a page of the tickets that the actor may see, newest first, in the shape of TicketView.
+
+    Raises InvalidInput for a cursor that is none, and for a page by number that lies too deep.
+    """
+    after = request.after
+    sight = load_sight(connection, actor)
+    filters = _parameters(wanted, project=find_project(connection, wanted.project_id) if wanted.project_id else None)
+    counted = _count(connection, filters, sight)
+    require_depth(request, counted)
+    rows = _rows(
+        connection,
+        filters,
+        sight,
+        after_at=after.at if after else None,
+        after_id=after.id if after else None,
+        limit=request.size + 1,
+        skip=request.skip,
+    )
+    return page_of(rows, request, counted=counted)
+
+
+def list_events(
+    connection: Connection, actor: Actor, ticket_id: UUID, request: PageRequest
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Return a part of a ticket's timeline, newest first, and the cursor to go on with (None: that was all).
+
+    Raises NotFound for a ticket that the actor may not see, and InvalidInput for a cursor that is none.
+    """
+    after = request.after
+    get_ticket(connection, actor, ticket_id)
+    rows = list(
+        queries("ticket_events").list_ticket_events(
+            connection,
+            ticket_id=ticket_id,
+            after_at=after.at if after else None,
+            after_id=after.id if after else None,
+            row_limit=request.size + 1,
+        )
+    )
+    page = page_of(rows, request, counted=0, time_column="occurred_at")
+    return page.rows, page.next_cursor
+
+
+def load_sight(connection: Connection, actor: Actor) -> Sight:
+    """Return which tickets the actor sees; asks the database only for those who do not see all."""
+    if sees_every_ticket(actor):
+        return EVERYTHING
+    return sight_of(actor, team_ids_of(connection, actor))
+
+
+def no_such_ticket(ticket_id: UUID) -> NotFound:
+    """Return the error for a ticket that does not exist, or not for the one who asks: the two must look the same."""
+    return NotFound(f"Ticket {ticket_id} not found", details={"ticket_id": str(ticket_id)})
+
+
+def _rows(
+    connection: Connection,
+    filters: dict[str, Any],
+    sight: Sight,
+    *,
+    limit: int,
+    ticket_id: UUID | None = None,
+    after_at: datetime | None = None,
+    after_id: UUID | None = None,
+    skip: int = 0,
+) -> list[dict[str, Any]]:
+    position = {"after_at": after_at, "after_id": after_id, "row_limit": limit, "row_skip": skip}
+    parameters = {**filters, **sight.parameters(), **position, "ticket_id": ticket_id}
+    return fetch_planned(connection, queries("tickets").list_tickets, **parameters)
+
+
+def _count(connection: Connection, filters: dict[str, Any], sight: Sight) -> int:
+    parameters = {**filters, **sight.parameters(), "most": MAX_DEPTH + 1}
+    counted = fetch_planned(connection, queries("tickets").count_tickets, **parameters)
+    return int(counted[0]["count"])
+
+
+def _parameters(wanted: TicketFilter, project: UUID | None) -> dict[str, Any]:
+    return {
+        "status": wanted.status,
+        "ticket_type": wanted.ticket_type,
+        "priority": wanted.priority,
+        "source": wanted.source,
+        "assigned_to": _reference(wanted.assigned_to),
+        "assigned_team_id": _reference(wanted.assigned_team_id),
+        "project": project or (_NOTHING if wanted.project_id else None),
+        "dr_number": wanted.dr_number.strip().upper() if wanted.dr_number else None,
+        "qa_ready": wanted.qa_ready,
+        "sla_breached": wanted.sla_breached,
+        "search": _containing(wanted.search) if wanted.search else None,
+    }
+
+
+def _reference(text: str | None) -> UUID | None:
+    if not text:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        return _NOTHING
+
+
+def _containing(text: str) -> str:
+    """Return the pattern of a text anywhere in another; what the text has of pattern signs stands for itself."""
+    escaped = text.strip().replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return f"%{escaped}%"
