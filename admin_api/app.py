@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin_api import auth, docs, limits, observing, problems, security
 from admin_api.api import BLUEPRINTS
+from admin_api.blueprints import Blueprint
 from admin_api.context import EXTENSION, Services
 from admin_api.responses import Failure, JsonProvider
 from integrations.clerk import ClerkSessions
@@ -23,7 +26,12 @@ if TYPE_CHECKING:
 UNLIMITED = frozenset({"health.alive", "health.ready", "health.metrics"})
 
 
-def create_app(settings: Settings | None = None, platform: Platform | None = None) -> OpenAPI:
+def create_app(
+    settings: Settings | None = None,
+    platform: Platform | None = None,
+    *,
+    blueprints: Sequence[Blueprint] = BLUEPRINTS,
+) -> OpenAPI:
     """Build the app; settings come from the environment and the platform from the settings unless given.
 
     Raises SettingsError for settings that cannot be used, and SchemaMismatch (naming the command that mends it) on a
@@ -44,7 +52,7 @@ def create_app(settings: Settings | None = None, platform: Platform | None = Non
     )
     _configure(app, settings)
     app.extensions[EXTENSION] = Services(platform, HttpMetrics(), ClerkSessions.from_settings(settings))
-    _register(app, settings)
+    _register(app, settings, blueprints)
     return app
 
 
@@ -60,9 +68,12 @@ def _configure(app: OpenAPI, settings: Settings) -> None:
     app.config["MAX_FORM_PARTS"] = 100
     app.config["FIBREFLOW_UNLIMITED"] = UNLIMITED
     app.url_map.strict_slashes = False
+    if settings.api_trusted_proxies:
+        hops = settings.api_trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
 
 
-def _register(app: OpenAPI, settings: Settings) -> None:
+def _register(app: OpenAPI, settings: Settings, blueprints: Sequence[Blueprint]) -> None:
     """Hooks run in this order: the id first, then who it is, then the limit, and only then whether they may."""
     observing.register(app)
     app.before_request(auth.recognise)
@@ -70,7 +81,7 @@ def _register(app: OpenAPI, settings: Settings) -> None:
     app.before_request(auth.authorise)
     security.register(app, settings)
     problems.register(app)
-    for api in BLUEPRINTS:
+    for api in blueprints:
         app.register_api(api)
     docs.register(app)
     auth.refuse_undeclared(app)

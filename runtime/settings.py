@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from runtime.errors import SettingsError
 
@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     api_rate_limit: str = "600/minute"
     api_max_upload: int = Field(default=26 * MEGABYTE, ge=MEGABYTE)
     api_allowed_origins: tuple[str, ...] = ()
+    api_trusted_proxies: int = Field(default=0, ge=0, le=5)
     secret_key: SecretStr | None = None
 
     clerk_issuer: str | None = None
@@ -80,6 +81,18 @@ class Settings(BaseSettings):
 
     qcontact_url: str | None = None
     waha_url: str | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values only from `load_settings`, which reads the environment itself to name every mistake in it."""
+        return (init_settings,)
 
     @field_validator("database_url")
     @classmethod

@@ -1,0 +1,203 @@
+"""Idempotency keys: sent twice, done once, answered the same; in a race, too, and after a failure."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flask import Flask, Response, request
+from flask.testing import FlaskClient
+
+from admin_api.app import create_app
+from admin_api.auth import requires
+from admin_api.blueprints import blueprint
+from admin_api.context import unit_of_work
+from admin_api.idempotency import idempotent
+from admin_api.responses import success
+from tests.clocks import FixedClock
+from tests.factories import make_user
+from tests.factories_access import client_as
+from ticketing import idempotency
+from ticketing.errors import AlreadyExists
+
+if TYPE_CHECKING:
+    from jobs.platform import Platform
+
+people = blueprint("people")
+WAIT = 15
+
+_started = threading.Event()
+_go_on = threading.Event()
+
+
+@people.post("/people")
+@requires("manager")
+@idempotent
+def add() -> Response:
+    """Write one row, and misbehave as the request asks."""
+    with unit_of_work() as work:
+        name = request.form.get("name") or request.get_json()["name"]
+        row = make_user(work.connection, name=name)
+        if "slow" in request.args:
+            _started.set()
+            assert _go_on.wait(WAIT)
+        if "fail" in request.args:
+            raise AlreadyExists("on purpose")
+        return success({"id": row["id"], "name": name}, status=201)
+
+
+@pytest.fixture
+def app(platform: Platform) -> Flask:
+    _started.clear()
+    _go_on.clear()
+    return create_app(platform=platform, blueprints=[people])
+
+
+@pytest.fixture
+def client(app: Flask, platform: Platform) -> FlaskClient:
+    return client_as(app, platform, "manager")
+
+
+def post(client: FlaskClient, key: str | None, name: str = "Sipho", query: str = "") -> Any:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    return client.post(f"/api/ticketing/people{query}", json={"name": name}, headers=headers)
+
+
+def people_in(platform: Platform) -> int:
+    with platform.read() as connection:
+        row = connection.execute("select count(*) as n from users").fetchone()
+    assert row is not None
+    return int(row["n"])
+
+
+def test_the_same_request_twice_is_done_once_and_answered_the_same(client: FlaskClient, platform: Platform) -> None:
+    first, second = post(client, "k-1"), post(client, "k-1")
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json == second.json
+    assert "Idempotency-Replayed" not in first.headers
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert people_in(platform) == 1
+
+
+def test_without_a_key_each_request_is_its_own(client: FlaskClient, platform: Platform) -> None:
+    assert post(client, None).json["data"]["id"] != post(client, None).json["data"]["id"]
+    assert people_in(platform) == 2
+
+
+@pytest.mark.parametrize("other", [{"name": "Zanele"}, {"query": "?other=1"}])
+def test_a_key_with_another_request_is_refused(client: FlaskClient, platform: Platform, other: dict[str, str]) -> None:
+    post(client, "k-1")
+    answer = post(client, "k-1", **other)
+    assert answer.status_code == 422
+    assert answer.json["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+    assert people_in(platform) == 1
+
+
+def test_two_callers_may_draw_the_same_key(app: Flask, client: FlaskClient, platform: Platform) -> None:
+    other = client_as(app, platform, "manager")
+    assert post(client, "k-1").json["data"]["id"] != post(other, "k-1").json["data"]["id"]
+
+
+def test_a_failure_is_not_kept_and_leaves_nothing(client: FlaskClient, platform: Platform) -> None:
+    failed = post(client, "k-1", query="?fail")
+    assert failed.status_code == 409
+    assert people_in(platform) == 0
+    assert post(client, "k-1").status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, "tab\tbed"])
+def test_a_key_that_is_no_key_is_refused(client: FlaskClient, key: str) -> None:
+    assert post(client, key).status_code == 422
+
+
+def upload(client: FlaskClient, content: bytes) -> Any:
+    data = {"name": "Ayanda", "file": (io.BytesIO(content), "week.xlsx")}
+    return client.post(
+        "/api/ticketing/people",
+        data=data,
+        content_type="multipart/form-data",
+        headers={"Idempotency-Key": "k-1"},
+    )
+
+
+def test_an_upload_is_known_by_its_content_and_not_by_its_boundary(client: FlaskClient, platform: Platform) -> None:
+    first, second = upload(client, b"same"), upload(client, b"same")
+    assert first.json == second.json
+    assert upload(client, b"other").status_code == 422
+    assert people_in(platform) == 1
+
+
+def race(client_of: Callable[[], FlaskClient], query: str, platform: Platform) -> tuple[Any, Any]:
+    """Send a request that hangs, a duplicate while it does, and let both end."""
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(post, client_of(), "k-1", query=query)
+        assert _started.wait(WAIT)
+        second = pool.submit(post, client_of(), "k-1", query=query)
+        wait_for_a_waiter(platform)
+        _go_on.set()
+        return first.result(WAIT), second.result(WAIT)
+
+
+def wait_for_a_waiter(platform: Platform) -> None:
+    pause = threading.Event()
+    for _ in range(WAIT * 100):
+        with platform.read() as connection:
+            row = connection.execute("select count(*) as n from pg_locks where not granted").fetchone()
+        if row is not None and row["n"]:
+            return
+        pause.wait(0.01)
+    raise AssertionError("the duplicate did not wait for the first request")
+
+
+def test_of_two_at_once_one_does_the_work_and_the_other_waits_for_its_answer(app: Flask, platform: Platform) -> None:
+    key_of = client_as(app, platform, "manager").environ_base["HTTP_AUTHORIZATION"]
+    first, second = race(lambda: same_caller(app, key_of), "?slow", platform)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json["data"] == second.json["data"]
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert people_in(platform) == 1
+
+
+def same_caller(app: Flask, authorization: str) -> FlaskClient:
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = authorization
+    return client
+
+
+def test_when_the_first_one_fails_the_waiting_one_does_the_work(app: Flask, platform: Platform) -> None:
+    key_of = client_as(app, platform, "manager").environ_base["HTTP_AUTHORIZATION"]
+    first, second = race(lambda: same_caller(app, key_of), "?slow&fail", platform)
+    assert (first.status_code, second.status_code) == (409, 409)
+    assert "Idempotency-Replayed" not in second.headers
+    assert people_in(platform) == 0
+
+
+def test_a_duplicate_does_not_wait_for_ever(app: Flask, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idempotency, "WAIT", "50ms")
+    authorization = client_as(app, platform, "manager").environ_base["HTTP_AUTHORIZATION"]
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(post, same_caller(app, authorization), "k-1", query="?slow")
+        assert _started.wait(WAIT)
+        second = post(same_caller(app, authorization), "k-1", query="?slow")
+        _go_on.set()
+        assert first.result(WAIT).status_code == 201
+    assert second.status_code == 409
+    assert second.json["error"]["code"] == "IDEMPOTENCY_IN_PROGRESS"
+
+
+def test_old_keys_are_forgotten_and_young_ones_kept(
+    client: FlaskClient, platform: Platform, frozen_clock: FixedClock
+) -> None:
+    platform.clock = frozen_clock
+    post(client, "old")
+    frozen_clock.advance(idempotency.KEPT_FOR)
+    post(client, "young")
+    frozen_clock.advance(timedelta(seconds=1))
+    with platform.read() as connection:
+        assert idempotency.forget(connection, frozen_clock.now()) == 1
+    assert "Idempotency-Replayed" in post(client, "young").headers
