@@ -83,9 +83,12 @@ def open_workbook(data: bytes | Path, *, filename: str | None = None, limits: Li
         data = data.read_bytes()
     check_container(data, filename, limits)
     try:
-        return Workbook(calamine.load_workbook(io.BytesIO(data)), filename)
+        book = Workbook(calamine.load_workbook(io.BytesIO(data)), filename)
     except calamine.CalamineError as error:
         raise damaged(filename, "its contents are corrupt") from error
+    if not book.sheet_names:
+        raise damaged(filename, "it has no sheet with cells")
+    return book
 
 
 def _cell(value: object) -> Cell:
