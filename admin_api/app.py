@@ -13,6 +13,7 @@ from admin_api import auth, docs, limits, observing, problems, security
 from admin_api.api import BLUEPRINTS
 from admin_api.blueprints import Blueprint
 from admin_api.context import EXTENSION, Services
+from admin_api.measures import LedgerMeasures
 from admin_api.responses import Failure, JsonProvider
 from integrations.clerk import ClerkSessions
 from runtime.metrics import HttpMetrics
@@ -51,7 +52,9 @@ def create_app(
         static_folder=None,
     )
     _configure(app, settings)
-    app.extensions[EXTENSION] = Services(platform, HttpMetrics(), ClerkSessions.from_settings(settings))
+    metrics = HttpMetrics()
+    metrics.add(LedgerMeasures(platform))
+    app.extensions[EXTENSION] = Services(platform, metrics, ClerkSessions.from_settings(settings))
     _register(app, settings, blueprints)
     return app
 

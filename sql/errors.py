@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from runtime.errors import FibreflowError
 
 
-class DatabaseUnavailable(FibreflowError):
+class DatabaseProblem(FibreflowError):
+    """PostgreSQL did not do what it was asked."""
+
+    code = "DATABASE_ERROR"
+
+
+class DatabaseUnavailable(DatabaseProblem):
     """PostgreSQL cannot be reached, or is too busy to answer in time. Trying again later may help."""
 
     code = "SERVICE_UNAVAILABLE"
 
 
-class DatabaseFailure(FibreflowError):
+class DatabaseFailure(DatabaseProblem):
     """PostgreSQL refused a statement in a way that nobody foresaw."""
 
-    code = "DATABASE_ERROR"
 
-
-class UnstorableValue(FibreflowError):
+class UnstorableValue(DatabaseProblem):
     """A value that PostgreSQL has no room for: a number out of range, or text with a zero character."""
 
     code = "VALIDATION_ERROR"
 
 
-def translate(error: BaseException) -> FibreflowError | None:
+def translate(error: BaseException) -> DatabaseProblem | None:
     """Return the driver's error as one of ours, without its text (which may quote data); None for any other error."""
     if isinstance(error, psycopg.DataError):
         return UnstorableValue("A value is out of range or holds characters that cannot be stored")
@@ -35,3 +42,12 @@ def translate(error: BaseException) -> FibreflowError | None:
     if isinstance(error, psycopg.Error):
         return DatabaseFailure("The database refused the operation")
     return None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the driver's errors of a block as DatabaseProblem."""
+    try:
+        yield
+    except (psycopg.Error, PoolTimeout) as error:
+        raise translate(error) or DatabaseFailure("The database refused the operation") from error
