@@ -91,6 +91,15 @@ class JobContext:
             work.flush()
         self.platform.wire.tell(work.news)
 
+    @property
+    def saved(self) -> dict[str, Any]:
+        """What an earlier attempt saved with `save`; empty at first."""
+        return self._claim.saved or {}
+
+    def save(self, step: Work, state: dict[str, Any]) -> None:
+        """Keep, with the given step's commit, JSON-ready state from which a later attempt can go on."""
+        ledger.save(step.connection, self._claim, state)
+
     def read(self) -> AbstractContextManager[Connection]:
         """Lend a connection for reading outside any unit of work."""
         return self.platform.read()

@@ -50,7 +50,7 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class EnqueuedJob:
-    """The answer to enqueueing: the job's id, and whether an unfinished one with the same unique key was there already."""
+    """The answer to enqueueing: the job's id, and whether an unfinished one held its unique key already."""
 
     id: UUID
     existing: bool
@@ -83,6 +83,7 @@ class Claim:
     rate_slot_at: datetime | None
     request_id: str | None
     tags: tuple[str, ...]
+    saved: dict[str, Any] | None = None
     limited: bool = False
 
 
@@ -131,9 +132,9 @@ def enqueue(
 ) -> tuple[EnqueuedJob, News | None]:
     """Write one job down in the caller's transaction.
 
-    `at` (aware) puts its start off; `tick` is the schedule and fire time that it stands for. Returns the job, or the one
-    that already holds its unique key or tick, and the news to tell once the transaction has committed (None when nothing
-    is to be run now).
+    `at` (aware) puts its start off; `tick` is the schedule and fire time that it stands for. Returns the job, or
+    the one that already holds its unique key or tick, and the news to tell once the transaction has committed (None
+    when nothing is to be run now).
     """
     urgency = kind.priority if priority is None else priority
     starts_at = now if at is None else max(at, now)
@@ -256,8 +257,8 @@ def claim(
 ) -> list[Claim]:
     """Take the announced jobs that are free; those that others hold, or that a limit holds back, are left out.
 
-    The claim's commit is asynchronous unless `durable`: should the server lose it, the job is simply still available, and
-    the fence (which includes the worker) keeps the first attempt from completing beside a second one.
+    The claim's commit is asynchronous unless `durable`: should the server lose it, the job is simply still available,
+    and the fence (which includes the worker) keeps the first attempt from completing beside a second one.
     """
     text = queries("jobs").claim_jobs.sql
     parameters = {"ids": list(ids), "worker_id": worker_id, "limited_kinds": list(limited)}
@@ -312,6 +313,7 @@ def _claim_of(row: Mapping[str, Any], worker_id: UUID, *, limited: bool) -> Clai
         row["rate_slot_at"],
         row["request_id"],
         tuple(row["tags"]),
+        row["saved"],
         limited,
     )
 
@@ -321,6 +323,11 @@ def hold(connection: Connection, claim: Claim) -> None:
     held = queries("jobs").hold_fence(connection, id=claim.id, fence=claim.fence, worker_id=claim.worker_id)
     if held is None:
         raise Superseded(f"job {claim.id}, fence {claim.fence}")
+
+
+def save(connection: Connection, claim: Claim, state: Mapping[str, Any]) -> None:
+    """Keep, in a transaction that holds the fence, what a later attempt needs to go on from here."""
+    queries("jobs").save_state(connection, id=claim.id, fence=claim.fence, saved=to_json(dict(state)).decode())
 
 
 def settle_and_commit(connection: Connection, settlement: Settlement) -> None:

@@ -47,7 +47,7 @@ def cancel(reason: str) -> Cancel:
     return Cancel(reason)
 
 
-class Discard(Exception):  # noqa: N818 - it is an outcome that is raised, read as a verb
+class Discard(Exception):
     """Raise this to fail without another try: the input can never succeed. The message says what to do."""
 
 

@@ -50,7 +50,7 @@ class NoArgs(JobArgs):
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Exponential waiting between attempts, in seconds: `base * 2**(attempt - 1)`, at most `cap`, +/- `jitter` share."""
+    """Exponential waiting between attempts in seconds: `base * 2**(attempt - 1)`, at most `cap`, +/- `jitter` share."""
 
     base: float = 5.0
     cap: float = 3600.0
@@ -226,11 +226,11 @@ def job(
     """Declare a job kind; the decorated function is its body and the first parameter's annotation its arguments.
 
     `queue` is one of `jobs.queues.QUEUES`; `time_limit` is seconds; `priority` 0 (first) to 9; `unique_by` names the
-    arguments of which only one unfinished job may exist (an empty tuple: one job of the kind); `cron` is a crontab line in
-    Africa/Johannesburg and `missed` what happens to ticks while nothing ran; `on` the events that enqueue it; `retention`
-    how long a finished job is kept; `redact` the arguments that nobody may read back; `subjects` (type, argument) pairs
-    that say what the job is about; `concurrency` the most that run at once over all workers; `rate` the most starts, such
-    as "10/minute". Raises ValueError for a declaration that cannot work.
+    arguments of which only one unfinished job may exist (an empty tuple: one job of the kind); `cron` is a crontab
+    line in Africa/Johannesburg and `missed` what happens to ticks while nothing ran; `on` the events that enqueue it;
+    `retention` how long a finished job is kept; `redact` the arguments that nobody may read back; `subjects` (type,
+    argument) pairs that say what the job is about; `concurrency` the most that run at once over all workers; `rate`
+    the most starts, such as "10/minute". Raises ValueError for a declaration that cannot work.
     """
 
     def declare(body: Body[A]) -> Kind[A]:
@@ -266,5 +266,5 @@ def _arguments_of(body: Callable[..., Any]) -> type[Any]:
     if isinstance(annotation, str):
         annotation = body.__globals__.get(annotation)
     if not (isinstance(annotation, type) and issubclass(annotation, JobArgs)):
-        raise ValueError(f"{body.__qualname__}: its first parameter must be annotated with a JobArgs class")
+        raise TypeError(f"{body.__qualname__}: its first parameter must be annotated with a JobArgs class")
     return annotation

@@ -45,8 +45,8 @@ def next_fires(cron: str, after: datetime, how_many: int) -> list[datetime]:
 def decide(*, cron: str, missed: str, next_fire_at: datetime, paused_until: datetime | None, now: datetime) -> Due:
     """Decide about a schedule whose `next_fire_at` is not after `now`.
 
-    A paused schedule drops its ticks. Of several overdue ticks only the latest can run: when it is on time it runs; when
-    it is late it runs only under the policy `run_once`. All others count as missed.
+    A paused schedule drops its ticks. Of several overdue ticks only the latest can run: when it is on time it runs;
+    when it is late it runs only under the policy `run_once`. All others count as missed.
     """
     latest, overdue, following = next_fire_at, 1, next_fire(cron, next_fire_at)
     while following <= now and overdue < 10_000:

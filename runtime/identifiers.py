@@ -1,4 +1,4 @@
-"""Identifiers made on our side of the connection: UUID version 7 (RFC 9562), so that rows sort by when they were made."""
+"""Identifiers made on our side of the connection: UUID version 7 (RFC 9562), so that rows sort by age."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, safe behind a transaction-mode pooler: no session state, everything inside a transaction."""
+"""Connections to PostgreSQL, safe behind a transaction-mode pooler: no session state, only transactions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PREPARE_AFTER = 2
 
 @functools.cache
 def queries(concept: str) -> Any:
-    """Return the named queries of a concept, from `sql/queries/<concept>.sql`: `queries("jobs").claim_jobs(conn, ...)`."""
+    """Return the named queries of `sql/queries/<concept>.sql`: `queries("jobs").claim_jobs(connection, ...)`."""
     return aiosql.from_path(QUERIES / f"{concept}.sql", "psycopg", mandatory_parameters=True)
 
 

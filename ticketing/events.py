@@ -1,7 +1,7 @@
 """What happened: events are the timeline of a ticket, its audit, and the cause of jobs.
 
-A service records an event in its unit of work; when that commits, the event's row and the jobs of every kind that reacts
-to it commit with it. The domain itself knows no jobs.
+A service records an event in its unit of work; when that commits, the event's row and the jobs of every kind that
+reacts to it commit with it. The domain itself knows no jobs.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ BATCH = 256
 class Settler(threading.Thread):
     """A thread that settles attempts that wrote nothing themselves, in batches as large as came in meanwhile.
 
-    A batch in flight delays nobody: the next one gathers behind it. When PostgreSQL is away the batch waits for it; if its
-    worker is declared lost in the meantime the fence makes the late settlement void.
+    A batch in flight delays nobody: the next one gathers behind it. When PostgreSQL is away the batch waits for it; if
+    its worker is declared lost in the meantime the fence makes the late settlement void.
     """
 
     def __init__(self, platform: Platform, worker_id: UUID) -> None:
@@ -109,7 +109,7 @@ class Settler(threading.Thread):
         self._platform.wire.tell(news + self._freed(batch))
 
     def _write_one_by_one(self, batch: list[Settlement]) -> None:
-        """One settlement holds what PostgreSQL cannot store: settle the others, and that one as failed for that reason."""
+        """One settlement holds what PostgreSQL cannot store: settle the others, and that one as discarded."""
         for settlement in batch:
             try:
                 self._write_once([settlement], [])

@@ -40,6 +40,7 @@ create table jobs (
     progress_total bigint check (progress_total >= 0),
     progress_phase text,
     progress_at timestamptz,
+    saved jsonb,
     result jsonb,
     error_class text,
     error_message text,

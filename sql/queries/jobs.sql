@@ -69,7 +69,7 @@ from picked
 where jobs.id = picked.id
 returning
     jobs.id, jobs.kind, jobs.queue, jobs.priority, jobs.arguments, jobs.attempt, jobs.max_attempts, jobs.fence,
-    jobs.scheduled_at, jobs.claimed_at, jobs.rate_slot_at, jobs.retain_for, jobs.request_id, jobs.tags;
+    jobs.scheduled_at, jobs.claimed_at, jobs.rate_slot_at, jobs.request_id, jobs.tags, jobs.saved;
 
 -- name: limits_of(ids, limited_kinds)
 -- Names the limits that concern the given available jobs: of their kind and of their queue.
@@ -124,7 +124,7 @@ from picked
 where jobs.id = picked.id
 returning
     jobs.id, jobs.kind, jobs.queue, jobs.priority, jobs.arguments, jobs.attempt, jobs.max_attempts, jobs.fence,
-    jobs.scheduled_at, jobs.claimed_at, jobs.rate_slot_at, jobs.retain_for, jobs.request_id, jobs.tags;
+    jobs.scheduled_at, jobs.claimed_at, jobs.rate_slot_at, jobs.request_id, jobs.tags, jobs.saved;
 
 -- name: hold_fence(id, fence, worker_id)$
 -- Holds the job's row for an intermediate transaction of its attempt; gives nothing when the attempt was superseded.
@@ -132,6 +132,10 @@ select true
 from jobs
 where id = :id and fence = :fence and worker_id = :worker_id::uuid and state = 'running'
 for no key update;
+
+-- name: save_state(id, fence, saved)!
+-- Keeps what a later attempt needs to go on from here; part of an intermediate transaction that holds the fence.
+update jobs set saved = :saved::text::jsonb where id = :id and fence = :fence;
 
 -- name: settle_job(id, fence, worker_id, attempt, state, outcome, scheduled_at, burned, started_at, finished_at, result, reason, error_class, error_message, error_trace)
 -- Ends one attempt inside the transaction that holds the job's own writes; raises FF001 when the attempt was superseded.
