@@ -1,4 +1,4 @@
-"""How Dramatiq gets its messages here: hear news in Redis, claim a batch in the ledger, hand the claims out one by one."""
+"""How Dramatiq gets its messages here: hear news in Redis, claim a batch in the ledger, hand it out."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class LedgerConsumer(Consumer):
             self._ready.extend(self._fetch())
         return ClaimMessage(self._ready.popleft()) if self._ready else None
 
-    def ack(self, message: MessageProxy) -> None:
+    def ack(self, message: MessageProxy) -> None:  # noqa: ARG002 - which one it was does not matter
         """Make room for another claim; the ledger has settled this one."""
         with self._room:
             self._held -= 1

@@ -1,4 +1,4 @@
-"""One sign of life a second, and with it: progress and log lines out, cancellations and lost claims in, limits watched."""
+"""A sign of life a second, and with it: progress and log lines out, cancellations and lost claims in."""
 
 from __future__ import annotations
 

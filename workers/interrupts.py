@@ -1,4 +1,4 @@
-"""Stops a body that runs past its time limit, by raising JobTimedOut in its thread while (and only while) the body runs."""
+"""Stops a body that runs past its time limit, by raising JobTimedOut in its thread, only while the body runs."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ class WorkerProcess:
                 broker.declare_kind(kind.name, kind.queue, runner.run)
         return broker
 
-    def _consume(self, queue: str, prefetch: int, timeout: float) -> LedgerConsumer:
+    def _consume(self, queue: str, _dramatiq_prefetch: int, timeout: float) -> LedgerConsumer:
         limit = QUEUES[queue].prefetch or self._settings.worker_prefetch
         return LedgerConsumer(
             self._platform,

@@ -82,6 +82,6 @@ class _Child:
         try:
             return self.process.wait(max(timeout, 0.1))
         except subprocess.TimeoutExpired:
-            log.error("worker_killed", pid=self.process.pid)
+            log.warning("worker_killed", pid=self.process.pid)
             self.process.kill()
             return self.process.wait()
