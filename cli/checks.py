@@ -1,0 +1,188 @@
+"""The checks of `fibreflow doctor`: each looks at one thing and says what it found and what to do about it."""
+
+from __future__ import annotations
+
+import platform as machine
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import httpx
+import psycopg
+import redis
+
+from cli.embedded import EmbeddedServers
+from integrations.storage import Storage
+from runtime.errors import FibreflowError
+from runtime.identifiers import uuid7
+from runtime.settings import Settings, load_settings
+from sql.migrate import MINIMUM_POSTGRESQL, check
+
+Status = Literal["ok", "warn", "fail"]
+LARGEST_SKEW = 2.0
+ANSWER_WITHIN = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found: how grave it is, and what to do about it unless all is well."""
+
+    what: str
+    status: Status
+    found: str
+    advice: str = ""
+
+
+def examine() -> list[Finding]:
+    """Run every check and return the findings in order. Nothing is changed, except a probe file that is removed."""
+    try:
+        settings = load_settings()
+    except FibreflowError as error:
+        return [Finding("settings", "fail", error.message, "correct or unset the names above")]
+    findings = [*_check_settings(settings)]
+    with _servers(settings, findings) as reached:
+        if reached is not None:
+            findings += [look(reached) for look in (_check_postgres, _check_schema, _check_clock, _check_redis)]
+    findings.append(_check_storage(settings))
+    findings.extend(_check_integrations(settings))
+    return findings
+
+
+@contextmanager
+def _servers(settings: Settings, findings: list[Finding]) -> Iterator[Settings | None]:
+    servers = EmbeddedServers(settings)
+    try:
+        running = servers.start()
+    except FibreflowError as error:
+        findings.append(Finding("embedded servers", "fail", error.message, f"see the logs in {settings.data_dir}"))
+        yield None
+        return
+    try:
+        yield running
+    finally:
+        servers.stop()
+
+
+def _check_settings(settings: Settings) -> Iterator[Finding]:
+    yield Finding("Python", "ok", machine.python_version())
+    yield Finding("settings", "ok", f"{len(settings.model_fields_set)} set, environment {settings.environment}")
+    if settings.environment == "production":
+        if settings.database_url is None or settings.redis_url is None:
+            yield Finding(
+                "servers", "warn", "embedded in production", "set FIBREFLOW_DATABASE_URL and FIBREFLOW_REDIS_URL"
+            )
+        if settings.secret_key is None:
+            yield Finding("secret key", "warn", "not set", "set FIBREFLOW_SECRET_KEY to a long random text")
+    if settings.clerk_issuer and not settings.clerk_authorized_parties:
+        yield Finding(
+            "Clerk", "warn", "any front end may sign in", "set FIBREFLOW_CLERK_AUTHORIZED_PARTIES to its origins"
+        )
+
+
+def _on_postgres(what: str, look: Callable[[psycopg.Connection[Any]], Finding]) -> Callable[[Settings], Finding]:
+    def checked(settings: Settings) -> Finding:
+        url = settings.database_url.get_secret_value() if settings.database_url else ""
+        try:
+            with psycopg.connect(url, connect_timeout=int(ANSWER_WITHIN), prepare_threshold=None) as connection:
+                return look(connection)
+        except psycopg.Error as error:
+            return Finding(what, "fail", _first_line(error), "check FIBREFLOW_DATABASE_URL, and that the server runs")
+
+    return checked
+
+
+def _look_at_postgres(connection: psycopg.Connection[Any]) -> Finding:
+    row = connection.execute("select current_setting('server_version'), current_database(), current_user").fetchone()
+    version, database, user = row or ("?", "?", "?")
+    found = f"{version}, database {database}, user {user}"
+    if connection.info.server_version // 10000 < MINIMUM_POSTGRESQL:
+        return Finding("PostgreSQL", "fail", found, f"PostgreSQL {MINIMUM_POSTGRESQL} or newer is needed")
+    return Finding("PostgreSQL", "ok", found)
+
+
+def _look_at_schema(connection: psycopg.Connection[Any]) -> Finding:
+    try:
+        check(connection)
+    except FibreflowError as error:
+        return Finding("schema", "fail", error.message, "fibreflow migrate")
+    return Finding("schema", "ok", "the one that this program was written for")
+
+
+def _look_at_clock(connection: psycopg.Connection[Any]) -> Finding:
+    before = time.time()
+    row = connection.execute("select clock_timestamp()").fetchone()
+    after = time.time()
+    theirs: datetime = row[0] if row else datetime.now(UTC)
+    skew = theirs.timestamp() - (before + after) / 2
+    found = f"the database is {abs(skew):.3f} s {'ahead' if skew >= 0 else 'behind'}"
+    if abs(skew) > LARGEST_SKEW + (after - before) / 2:
+        return Finding("clock", "fail", found, "synchronise both clocks (NTP): leases and deadlines lean on them")
+    return Finding("clock", "ok", found)
+
+
+_check_postgres = _on_postgres("PostgreSQL", _look_at_postgres)
+_check_schema = _on_postgres("schema", _look_at_schema)
+_check_clock = _on_postgres("clock", _look_at_clock)
+
+
+def _check_redis(settings: Settings) -> Finding:
+    url = settings.redis_url.get_secret_value() if settings.redis_url else ""
+    try:
+        with redis.Redis.from_url(
+            url, socket_connect_timeout=ANSWER_WITHIN, socket_timeout=ANSWER_WITHIN, decode_responses=True
+        ) as client:
+            info: dict[str, Any] = client.info()
+    except redis.RedisError as error:
+        return Finding("Redis", "fail", _first_line(error), "check FIBREFLOW_REDIS_URL, and that the server runs")
+    found = f"{info.get('redis_version', '?')}, {info.get('used_memory_human', '?')} used"
+    if info.get("maxmemory_policy", "noeviction") != "noeviction":
+        found += f", evicts ({info['maxmemory_policy']})"
+        return Finding("Redis", "warn", found, "set maxmemory-policy noeviction: evicted news must be told again")
+    if not info.get("aof_enabled"):
+        return Finding("Redis", "ok", f"{found}, no append-only file (nothing is lost without it: PostgreSQL knows)")
+    return Finding("Redis", "ok", found)
+
+
+def _check_storage(settings: Settings) -> Finding:
+    key, content = f"doctor/{uuid7()}", b"fibreflow doctor"
+    try:
+        storage = Storage.from_settings(settings)
+        storage.put(key, content)
+        same = storage.get(key) == content
+        storage.delete(key)
+    except FibreflowError as error:
+        cause = f" ({_first_line(error.__cause__)})" if error.__cause__ else ""
+        return Finding("storage", "fail", error.message + cause, "check FIBREFLOW_STORAGE_URL and its credentials")
+    if not same:
+        return Finding("storage", "fail", "another content came back than was stored", "check FIBREFLOW_STORAGE_URL")
+    return Finding("storage", "ok", f"wrote, read and removed a file in {settings.storage_location}")
+
+
+def _check_integrations(settings: Settings) -> Iterator[Finding]:
+    for what, url in (
+        ("QContact", settings.qcontact_url),
+        ("WAHA", settings.waha_url),
+        ("Clerk keys", settings.clerk_jwks_url),
+    ):
+        yield _check_reach(what, url) if url else Finding(what, "ok", "not set up")
+
+
+def _check_reach(what: str, url: str) -> Finding:
+    """Any answer will do, a refusal included: somebody is there."""
+    try:
+        status = httpx.get(url, timeout=ANSWER_WITHIN).status_code
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        return Finding(
+            what, "fail", f"no answer: {_first_line(error)}", "check its URL, and the way out of this network"
+        )
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return Finding(what, "warn", f"answers {status}", "ask whoever runs it; jobs for it are retried")
+    return Finding(what, "ok", f"answers ({status})")
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0]
