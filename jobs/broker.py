@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import dramatiq
@@ -84,11 +84,8 @@ class Wire:
         self._redis.close()
 
 
-class Consumes(Protocol):
-    """Makes the consumer of a queue; the workers provide it."""
-
-    def __call__(self, queue: str, prefetch: int, timeout: float) -> dramatiq.Consumer:
-        """Return a consumer that idles for at most `timeout` seconds."""
+# Makes the consumer of a queue: its name, Dramatiq's prefetch, and how many seconds it may idle. Workers provide it.
+Consumes = Callable[[str, int, float], dramatiq.Consumer]
 
 
 class LedgerBroker(dramatiq.Broker):
