@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -13,12 +13,13 @@ from pydantic_core import to_json
 
 from jobs import ledger
 from jobs.ledger import EnqueuedJob, News
-from jobs.registry import Registry
+from jobs.registry import JobArgs, Kind, Registry
 from jobs.work import Work
 from runtime.identifiers import uuid7
 from sql.database import queries
 from ticketing.errors import AlreadyExists, ConditionNotMet, InvalidInput, NotFound
 
+A = TypeVar("A", bound=JobArgs)
 Action = Literal["retry", "cancel", "discard"]
 COUNT_CAP = 100_001
 
@@ -135,6 +136,14 @@ def count_bulk(work: Work, action: Action, chosen: BulkFilter) -> int:
         work.connection, **_narrow(action, chosen), up_to_id=uuid7(), cap=COUNT_CAP
     )
     return number
+
+
+def start_bulk(work: Work, kind: Kind[A], arguments: A) -> EnqueuedJob:
+    """Enqueue a bulk action as a job, with an audit row that keeps what was asked for."""
+    job = work.enqueue(kind, arguments)
+    asked = arguments.model_dump(mode="json")
+    audit(work, "jobs_bulk", ("job", job.id), reason=asked.get("reason"), details=asked)
+    return job
 
 
 def next_of_bulk(
