@@ -23,7 +23,7 @@ create table contractors (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint contractors_pkey primary key (id),
-    constraint contractors_name_not_blank check (btrim(name) <> ''),
+    constraint contractors_name_not_blank check (name ~ '\S'),
     constraint contractors_phone_e164 check (phone ~ '^\+[1-9][0-9]{6,14}$')
 );
 create unique index contractors_name_key on contractors (lower(name));
@@ -44,7 +44,7 @@ create table users (
     constraint users_pkey primary key (id),
     constraint users_clerk_id_key unique (clerk_id),
     constraint users_contractor_id_fkey foreign key (contractor_id) references contractors (id),
-    constraint users_name_not_blank check (btrim(name) <> ''),
+    constraint users_name_not_blank check (name ~ '\S'),
     constraint users_phone_e164 check (phone ~ '^\+[1-9][0-9]{6,14}$'),
     constraint users_roles_known check (
         roles <@ array['admin', 'manager', 'operator', 'qa', 'technician', 'contractor', 'viewer']
@@ -68,8 +68,8 @@ create table teams (
     constraint teams_pkey primary key (id),
     constraint teams_lead_user_id_fkey foreign key (lead_user_id) references users (id),
     constraint teams_contractor_id_fkey foreign key (contractor_id) references contractors (id),
-    constraint teams_name_not_blank check (btrim(name) <> ''),
-    constraint teams_team_type_not_blank check (btrim(team_type) <> '')
+    constraint teams_name_not_blank check (name ~ '\S'),
+    constraint teams_team_type_not_blank check (team_type ~ '\S')
 );
 create unique index teams_name_key on teams (lower(name));
 create index teams_lead_user_id_idx on teams (lead_user_id) where lead_user_id is not null;
@@ -94,8 +94,8 @@ create table team_members (
     constraint team_members_team_id_fkey foreign key (team_id) references teams (id),
     constraint team_members_user_id_fkey foreign key (user_id) references users (id),
     constraint team_members_contractor_id_fkey foreign key (contractor_id) references contractors (id),
-    constraint team_members_first_name_not_blank check (btrim(first_name) <> ''),
-    constraint team_members_last_name_not_blank check (btrim(last_name) <> ''),
+    constraint team_members_first_name_not_blank check (first_name ~ '\S'),
+    constraint team_members_last_name_not_blank check (last_name ~ '\S'),
     constraint team_members_phone_e164 check (phone ~ '^\+[1-9][0-9]{6,14}$')
 );
 -- The order in which the first active member is found for a notice.
@@ -116,8 +116,8 @@ create table projects (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint projects_pkey primary key (id),
-    constraint projects_code_not_blank check (btrim(code) <> ''),
-    constraint projects_name_not_blank check (btrim(name) <> '')
+    constraint projects_code_not_blank check (code ~ '\S'),
+    constraint projects_name_not_blank check (name ~ '\S')
 );
 create unique index projects_code_key on projects (lower(code));
 create unique index projects_name_key on projects (lower(name));
@@ -180,8 +180,8 @@ create table api_keys (
     constraint api_keys_key_sha256_key unique (key_sha256),
     constraint api_keys_user_id_fkey foreign key (user_id) references users (id),
     constraint api_keys_contractor_id_fkey foreign key (contractor_id) references contractors (id),
-    constraint api_keys_name_not_blank check (btrim(name) <> ''),
-    constraint api_keys_prefix_not_blank check (btrim(prefix) <> ''),
+    constraint api_keys_name_not_blank check (name ~ '\S'),
+    constraint api_keys_prefix_not_blank check (prefix ~ '\S'),
     constraint api_keys_key_sha256_length check (key_sha256 ~ '^[0-9a-f]{64}$'),
     constraint api_keys_roles_known check (
         roles <@ array['admin', 'manager', 'operator', 'qa', 'technician', 'contractor', 'viewer']

@@ -133,13 +133,13 @@ create table tickets (
             'warranty_claim', 'free_of_charge', 'pending_classification'
         )
     ),
-    constraint tickets_external_id_length check (length(external_id) <= 100 and btrim(external_id) <> ''),
-    constraint tickets_title_not_blank check (btrim(title) <> ''),
+    constraint tickets_external_id_length check (length(external_id) <= 100 and external_id ~ '\S'),
+    constraint tickets_title_not_blank check (title ~ '\S'),
     constraint tickets_title_length check (length(title) <= 255),
     constraint tickets_dr_number_format check (dr_number ~ '^DR[0-9]{6,8}$'),
-    constraint tickets_pole_number_length check (length(pole_number) <= 50 and btrim(pole_number) <> ''),
-    constraint tickets_pon_number_length check (length(pon_number) <= 50 and btrim(pon_number) <> ''),
-    constraint tickets_zone_length check (length(zone) <= 50 and btrim(zone) <> ''),
+    constraint tickets_pole_number_length check (length(pole_number) <= 50 and pole_number ~ '\S'),
+    constraint tickets_pon_number_length check (length(pon_number) <= 50 and pon_number ~ '\S'),
+    constraint tickets_zone_length check (length(zone) <= 50 and zone ~ '\S'),
     constraint tickets_latitude_range check (latitude between -90 and 90),
     constraint tickets_longitude_range check (longitude between -180 and 180),
     constraint tickets_position_complete check ((latitude is null) = (longitude is null)),
@@ -156,7 +156,7 @@ create table tickets (
     ),
     constraint tickets_breach_marked check (sla_breached_at is null or sla_breached),
     constraint tickets_sla_pause_has_reason check (
-        (sla_paused_at is null) = (sla_pause_reason is null) and btrim(sla_pause_reason) <> ''
+        (sla_paused_at is null) = (sla_pause_reason is null) and sla_pause_reason ~ '\S'
     ),
     constraint tickets_sla_paused_seconds_positive check (sla_paused_seconds >= 0),
     constraint tickets_sheet_fields_object check (jsonb_typeof(sheet_fields) = 'object'),
@@ -314,8 +314,8 @@ create table ticket_events (
     constraint ticket_events_pkey primary key (ticket_id, id),
     constraint ticket_events_ticket_id_fkey foreign key (ticket_id) references tickets (id),
     constraint ticket_events_actor_id_fkey foreign key (actor_id) references users (id),
-    constraint ticket_events_event_type_not_blank check (btrim(event_type) <> ''),
-    constraint ticket_events_actor_name_not_blank check (btrim(actor_name) <> ''),
+    constraint ticket_events_event_type_not_blank check (event_type ~ '\S'),
+    constraint ticket_events_actor_name_not_blank check (actor_name ~ '\S'),
     constraint ticket_events_actor_kind_known check (actor_kind in ('user', 'api_key', 'job', 'schedule', 'system')),
     constraint ticket_events_before_object check (jsonb_typeof(before) = 'object'),
     constraint ticket_events_after_object check (jsonb_typeof(after) = 'object'),

@@ -19,7 +19,7 @@ create table ticket_notes (
     constraint ticket_notes_ticket_id_fkey foreign key (ticket_id) references tickets (id),
     constraint ticket_notes_created_by_fkey foreign key (created_by) references users (id),
     constraint ticket_notes_deleted_by_fkey foreign key (deleted_by) references users (id),
-    constraint ticket_notes_content_not_blank check (btrim(content) <> ''),
+    constraint ticket_notes_content_not_blank check (content ~ '\S'),
     constraint ticket_notes_note_type_known check (note_type in ('internal', 'client', 'system')),
     constraint ticket_notes_visibility_known check (visibility in ('private', 'public')),
     constraint ticket_notes_deleted_by_needs_time check (deleted_by is null or deleted_at is not null)
@@ -68,8 +68,8 @@ create table ticket_attachments (
     constraint ticket_attachments_uploaded_by_fkey foreign key (uploaded_by) references users (id),
     constraint ticket_attachments_overruled_by_fkey foreign key (overruled_by) references users (id),
     constraint ticket_attachments_deleted_by_fkey foreign key (deleted_by) references users (id),
-    constraint ticket_attachments_filename_not_blank check (btrim(filename) <> ''),
-    constraint ticket_attachments_storage_key_not_blank check (btrim(storage_key) <> ''),
+    constraint ticket_attachments_filename_not_blank check (filename ~ '\S'),
+    constraint ticket_attachments_storage_key_not_blank check (storage_key ~ '\S'),
     constraint ticket_attachments_file_type_known check (file_type in ('photo', 'document', 'excel', 'pdf')),
     -- 10 MB: the wire contract's limit.
     constraint ticket_attachments_file_size_range check (file_size between 1 and 10485760),
@@ -85,7 +85,7 @@ create table ticket_attachments (
         inspection_status = 'pending' or inspected_at is not null or overruled_at is not null
     ),
     constraint ticket_attachments_overrule_complete check (
-        num_nonnulls(overruled_by, overruled_at, overrule_note) in (0, 3) and btrim(overrule_note) <> ''
+        num_nonnulls(overruled_by, overruled_at, overrule_note) in (0, 3) and overrule_note ~ '\S'
     ),
     constraint ticket_attachments_deleted_by_needs_time check (deleted_by is null or deleted_at is not null)
 );
@@ -170,7 +170,7 @@ create table qa_risk_acceptances (
         )
     ),
     constraint qa_risk_acceptances_status_known check (status in ('active', 'resolved', 'expired', 'escalated')),
-    constraint qa_risk_acceptances_risk_description_not_blank check (btrim(risk_description) <> ''),
+    constraint qa_risk_acceptances_risk_description_not_blank check (risk_description ~ '\S'),
     constraint qa_risk_acceptances_outstanding_steps_range check (
         outstanding_steps <@ array[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]::smallint[]
     ),
@@ -179,7 +179,7 @@ create table qa_risk_acceptances (
     constraint qa_risk_acceptances_resolved_has_time check ((status = 'resolved') = (resolved_at is not null)),
     constraint qa_risk_acceptances_resolved_has_person check (status <> 'resolved' or resolved_by is not null),
     constraint qa_risk_acceptances_resolved_has_notes check (
-        status <> 'resolved' or coalesce(btrim(resolution_notes), '') <> ''
+        status <> 'resolved' or coalesce(resolution_notes, '') ~ '\S'
     ),
     constraint qa_risk_acceptances_resolved_after_acceptance check (resolved_at >= accepted_at)
 );
@@ -352,7 +352,7 @@ create table repeat_fault_escalations (
     references tickets (id),
     constraint repeat_fault_escalations_resolved_by_fkey foreign key (resolved_by) references users (id),
     constraint repeat_fault_escalations_scope_type_known check (scope_type in ('pole', 'pon', 'zone', 'dr')),
-    constraint repeat_fault_escalations_scope_value_not_blank check (btrim(scope_value) <> ''),
+    constraint repeat_fault_escalations_scope_value_not_blank check (scope_value ~ '\S'),
     constraint repeat_fault_escalations_escalation_type_known check (
         escalation_type in ('investigation', 'inspection', 'replacement')
     ),
@@ -366,7 +366,7 @@ create table repeat_fault_escalations (
         (status in ('resolved', 'no_action')) = (resolved_at is not null)
     ),
     constraint repeat_fault_escalations_resolved_has_notes check (
-        status not in ('resolved', 'no_action') or coalesce(btrim(resolution_notes), '') <> ''
+        status not in ('resolved', 'no_action') or coalesce(resolution_notes, '') ~ '\S'
     ),
     constraint repeat_fault_escalations_resolved_after_creation check (resolved_at >= created_at)
 );

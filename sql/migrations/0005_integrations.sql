@@ -87,7 +87,7 @@ create table whatsapp_notifications (
         )
     ),
     constraint whatsapp_notifications_template_variables_object check (jsonb_typeof(template_variables) = 'object'),
-    constraint whatsapp_notifications_message_content_not_blank check (btrim(message_content) <> ''),
+    constraint whatsapp_notifications_message_content_not_blank check (message_content ~ '\S'),
     constraint whatsapp_notifications_status_known check (
         status in ('pending', 'sent', 'delivered', 'read', 'failed')
     ),

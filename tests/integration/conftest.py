@@ -1,0 +1,27 @@
+"""Fixtures of the integration tests only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from sql.database import Connection
+from tests.servers import TEMPLATE, TestServers
+
+
+@pytest.fixture(scope="module")
+def _module_connection(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
+    name = test_servers.create(template=TEMPLATE)
+    with psycopg.connect(test_servers.url(name), row_factory=dict_row) as connection:
+        yield connection
+    test_servers.drop(name)
+
+
+@pytest.fixture
+def scratch(_module_connection: Connection) -> Iterator[Connection]:
+    """A transaction that is rolled back after the test, in a database of the module's own: for many small examples."""
+    yield _module_connection
+    _module_connection.rollback()

@@ -1,0 +1,175 @@
+"""For each table, the columns of a row that the schema accepts; the tests of the rules change one of them at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from sql.database import Connection
+from tests.factories import Row, make_project, make_team, make_ticket, make_user, make_weekly_report, unique
+
+NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
+BEFORE = NOW - timedelta(days=1)
+AFTER = NOW + timedelta(days=1)
+SHA = "0123456789abcdef" * 4
+
+
+def refusal(connection: Connection, action: Callable[[], object]) -> psycopg.DatabaseError:
+    """Do what the database must refuse, and return how it refused; the transaction goes on as if nothing happened."""
+    with pytest.raises(psycopg.DatabaseError) as caught, connection.transaction():
+        action()
+    return caught.value
+
+
+def _team_member(connection: Connection) -> Row:
+    return {"team_id": make_team(connection)["id"], "first_name": "Thandi", "last_name": "Example"}
+
+
+def _drop(connection: Connection) -> Row:
+    return {"dr_number": unique("DR"), "project_id": make_project(connection)["id"]}
+
+
+def _api_key(_: Connection) -> Row:
+    return {
+        "prefix": unique("ff_"),
+        "key_sha256": SHA,
+        "name": "Front end",
+        "roles": ["viewer"],
+        "created_by": "admin",
+        "created_at": NOW,
+    }
+
+
+def _step(connection: Connection) -> Row:
+    ticket = connection.execute(
+        "insert into tickets (source, ticket_type, title) values ('ad_hoc', 'maintenance', 'No light') returning id"
+    ).fetchone()
+    assert ticket is not None
+    return {"ticket_id": ticket["id"], "step_number": 1}
+
+
+def _of_ticket(**columns: Any) -> Callable[[Connection], Row]:
+    return lambda connection: {"ticket_id": make_ticket(connection)["id"]} | columns
+
+
+def _risk(connection: Connection) -> Row:
+    return {
+        "ticket_id": make_ticket(connection)["id"],
+        "risk_type": "minor_defect",
+        "risk_description": "Cable clip missing",
+        "accepted_by": make_user(connection)["id"],
+        "accepted_at": NOW,
+    }
+
+
+def _snapshot(connection: Connection) -> Row:
+    return {
+        "ticket_id": make_ticket(connection)["id"],
+        "chain_number": 1,
+        "handover_type": "qa_to_maintenance",
+        "snapshot_data": Jsonb({}),
+        "handover_by": make_user(connection)["id"],
+        "snapshot_sha256": SHA,
+    }
+
+
+def _escalation_ticket(connection: Connection) -> Row:
+    escalation = connection.execute(
+        "insert into repeat_fault_escalations (scope_type, scope_value, fault_count, fault_threshold)"
+        " values ('dr', 'DR1234567', 2, 2) returning id"
+    ).fetchone()
+    assert escalation is not None
+    return {"ticket_id": make_ticket(connection)["id"], "escalation_id": escalation["id"]}
+
+
+def _report(_: Connection) -> Row:
+    return {
+        "year": 2026,
+        "week_number": 47,
+        "sequence": 1,
+        "report_date": "2026-11-20",
+        "original_filename": "week.xlsx",
+        "storage_key": "weekly/week.xlsx",
+        "file_sha256": SHA,
+        "file_size": 1024,
+        "total_rows": 10,
+    }
+
+
+def _report_row(connection: Connection) -> Row:
+    return {"report_id": make_weekly_report(connection)["id"], "row_number": 2, "cells": Jsonb({}), "verdict": "ok"}
+
+
+ACCEPTED: dict[str, Callable[[Connection], Row]] = {
+    "contractors": lambda _: {"name": unique("Contractor ")},
+    "users": lambda _: {"name": "Thandi Example"},
+    "teams": lambda _: {"name": unique("Team ")},
+    "team_members": _team_member,
+    "projects": lambda _: {"code": unique("P"), "name": unique("Project ")},
+    "drops": _drop,
+    "api_keys": _api_key,
+    "idempotency_keys": lambda _: {"actor_key": "user:1", "key": unique("k"), "request_fingerprint": SHA},
+    "tickets": lambda _: {"source": "weekly_report", "ticket_type": "maintenance", "title": "No light"},
+    "verification_step_types": lambda _: {
+        "step_number": 0,
+        "step_name": "Another",
+        "step_description": "Another step",
+        "photo_required": False,
+    },
+    "verification_steps": _step,
+    "ticket_events": _of_ticket(event_type="ticket_created", actor_kind="system", actor_name="system"),
+    "ticket_notes": _of_ticket(content="Called the client"),
+    "ticket_attachments": _of_ticket(
+        filename="ont.jpg",
+        file_type="photo",
+        mime_type="image/jpeg",
+        file_size=2048,
+        file_sha256=SHA,
+        storage_key="tickets/ont.jpg",
+    ),
+    "qa_readiness_checks": _of_ticket(
+        passed=True,
+        photos_exist=True,
+        photos_count=11,
+        photos_required_count=11,
+        dr_populated=True,
+        pole_populated=True,
+        pon_populated=True,
+        zone_populated=True,
+        ont_serial_recorded=True,
+        ont_rx_recorded=True,
+        platforms_aligned=False,
+    ),
+    "qa_risk_acceptances": _risk,
+    "guarantee_periods": lambda connection: {"project_id": make_project(connection)["id"]},
+    "sla_settings": lambda connection: {
+        "project_id": make_project(connection)["id"],
+        "priority": "high",
+        "first_response_minutes": 60,
+        "resolve_minutes": 240,
+    },
+    "repeat_fault_settings": lambda connection: {"project_id": make_project(connection)["id"]},
+    "handover_snapshots": _snapshot,
+    "repeat_fault_escalations": lambda _: {
+        "scope_type": "pole",
+        "scope_value": "LAW.P.A002",
+        "fault_count": 3,
+        "fault_threshold": 3,
+        "created_at": NOW,
+    },
+    "escalation_tickets": _escalation_ticket,
+    "weekly_reports": _report,
+    "weekly_report_rows": _report_row,
+    "qcontact_sync_log": lambda _: {"sync_direction": "inbound", "sync_type": "create", "status": "success"},
+    "whatsapp_notifications": lambda _: {
+        "recipient_type": "technician",
+        "recipient_phone": "+27821234567",
+        "message_content": "Ticket FF100001 is yours",
+    },
+}
+"""By table. All but `verification_step_types`, which is full with its twelve, can be inserted as they are."""
