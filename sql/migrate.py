@@ -26,6 +26,8 @@ MIGRATION_LOCK = 7_301_100_918
 WAIT_FOR_OTHER_RUN = "120s"
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "10min"
+# A statement of a process that was killed would run on, and hold its locks, until it ends by itself.
+CLIENT_CHECK_INTERVAL = "1s"
 
 AnyConnection = psycopg.Connection[Any]
 
@@ -118,8 +120,8 @@ def _take_turn(connection: AnyConnection) -> None:
     connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
     connection.execute(
         "select set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true),"
-        " set_config('client_min_messages', 'warning', true)",
-        (LOCK_TIMEOUT, STATEMENT_TIMEOUT),
+        " set_config('client_min_messages', 'warning', true), set_config('client_connection_check_interval', %s, true)",
+        (LOCK_TIMEOUT, STATEMENT_TIMEOUT, CLIENT_CHECK_INTERVAL),
     )
     connection.execute(
         "create table if not exists schema_migrations ("

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -94,8 +95,8 @@ def test_every_foreign_key_refuses_what_does_not_exist(scratch: Connection) -> N
         [list(ACCEPTED)],
     ).fetchall()
     assert len(rows) > 50
-    nowhere = {"uuid": uuid4(), "text": "f" * 64, "smallint": 0}
-    needs = {
+    nowhere: dict[str, Any] = {"uuid": uuid4(), "text": "f" * 64, "smallint": 0}
+    needs: dict[str, dict[str, Any]] = {
         "previous_sha256": {"chain_number": 2},
         "closed_by": {"status": "closed", "closed_at": NOW, "fault_cause": "unknown"},
         "completed_by": {"is_complete": True, "completed_at": NOW},
@@ -104,7 +105,7 @@ def test_every_foreign_key_refuses_what_does_not_exist(scratch: Connection) -> N
     }
     for row in rows:
         columns = ACCEPTED[row["tbl"]](scratch) | needs.get(row["attname"], {}) | {row["attname"]: nowhere[row["type"]]}
-        error = refusal(scratch, lambda row=row, columns=columns: insert(scratch, row["tbl"], **columns))
+        error = refusal(scratch, partial(insert, scratch, row["tbl"], **columns))
         assert isinstance(error, errors.ForeignKeyViolation)
         assert error.diag.constraint_name == row["conname"]
         scratch.rollback()
