@@ -4,7 +4,8 @@ WORKERS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 BENCH_READY := .venv/.bench-ready
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
+LOCK := .bootstrap/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" pyproject.toml --extra build
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test lint format bench lock stop forget clean
@@ -47,11 +48,11 @@ format: setup ## format the code and mend what ruff can mend
 bench: $(BENCH_READY) ## measure against the plain ways, side by side
 	@$(BIN)/python -m bench
 
-lock: setup ## choose the newest versions of everything and write them down with their hashes
-	@$(PYTHON) -m pip install --quiet --target .bootstrap uv
-	PATH="$(CURDIR)/.bootstrap/bin:$$PATH" $(LOCK) --upgrade --extra dev --output-file requirements.lock pyproject.toml
-	PATH="$(CURDIR)/.bootstrap/bin:$$PATH" $(LOCK) --upgrade --extra dev --extra bench --constraint requirements.lock \
-		--output-file requirements-bench.lock pyproject.toml
+lock: ## choose the newest versions of everything and write them down with their hashes
+	@$(PYTHON) -m pip install --quiet --upgrade --target .bootstrap uv
+	$(LOCK) --upgrade --extra dev --output-file requirements.lock
+	$(LOCK) --constraint requirements.lock --output-file requirements-runtime.lock
+	$(LOCK) --constraint requirements.lock --extra dev --extra bench --output-file requirements-bench.lock
 
 stop: ## stop the embedded servers, if they run
 	@if [ -x $(BIN)/fibreflow ] && [ -d .fibreflow ]; then $(BIN)/fibreflow stop; fi
