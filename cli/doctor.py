@@ -8,6 +8,7 @@ from rich.text import Text
 
 from cli.checks import Finding, examine
 from cli.console import out, table
+from runtime.errors import SettingsError
 from runtime.logging import MASK, mask_text
 from runtime.settings import PREFIX, Settings, load_settings
 
@@ -28,8 +29,8 @@ def doctor() -> None:
 
 
 def settings() -> None:
-    """List every setting: its name, its default, and what it is here (secrets masked)."""
-    current = load_settings()
+    """List every setting: its name, its default, and what it is here (secrets masked); exit 1 if they cannot be used."""
+    current, refusal = _load()
     table(
         ("setting", "default", "here"),
         (
@@ -37,6 +38,16 @@ def settings() -> None:
             for name, field in Settings.model_fields.items()
         ),
     )
+    if refusal is not None:
+        raise refusal
+
+
+def _load() -> tuple[Settings | None, SettingsError | None]:
+    """Settings that cannot be used are no reason not to list their names."""
+    try:
+        return load_settings(), None
+    except SettingsError as error:
+        return None, error
 
 
 def register(app: typer.Typer) -> None:
@@ -49,9 +60,10 @@ def _status(finding: Finding) -> Text:
     return Text(finding.status, style=STYLES[finding.status])
 
 
-def _here(current: Settings, name: str) -> Text:
-    changed = name in current.model_fields_set
-    return Text(_shown(getattr(current, name)) if changed else "", style="bold" if changed else "")
+def _here(current: Settings | None, name: str) -> Text:
+    if current is None or name not in current.model_fields_set:
+        return Text("")
+    return Text(_shown(getattr(current, name)), style="bold")
 
 
 def _shown(value: object) -> str:

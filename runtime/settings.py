@@ -157,8 +157,10 @@ def _unknown_names(environ: Mapping[str, str]) -> list[str]:
     mistakes = []
     for name in sorted(environ):
         if name.upper().startswith(PREFIX) and name not in known:
-            close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6)
-            hint = f"did you mean {close[0]}?" if close else "`fibreflow settings` lists the known names"
+            # The prefix that all names share must not make strangers look alike.
+            meant = name.upper().removeprefix(PREFIX)
+            close = difflib.get_close_matches(meant, [one.removeprefix(PREFIX) for one in known], n=1, cutoff=0.6)
+            hint = f"did you mean {PREFIX}{close[0]}?" if close else "`fibreflow settings` lists the known names"
             mistakes.append(f"{name}: no such setting; {hint}")
     return mistakes
 

@@ -27,7 +27,7 @@ class TestServers:
     __test__ = False
 
     def __init__(self, run: str, worker: str) -> None:
-        self._home = Path(tempfile.gettempdir()) / f"fibreflow-tests-{os.geteuid()}"
+        self._home = home()
         self._folder = self._home / run
         self._worker = worker
         self._servers = EmbeddedServers(
@@ -38,7 +38,7 @@ class TestServers:
         """Start or join the servers; those that a killed run left behind are stopped and removed first."""
         self._home.mkdir(mode=0o755, exist_ok=True)
         with self._locked():
-            self._sweep()
+            sweep(but=self._folder)
             self._servers.start()
 
     def stop(self) -> None:
@@ -100,15 +100,24 @@ class TestServers:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)
 
-    def _sweep(self) -> None:
-        for folder in self._home.iterdir():
-            if folder.is_dir() and folder != self._folder:
-                left = Settings(environment="test", data_dir=folder)
-                if EmbeddedServers(left).stop():
-                    shutil.rmtree(folder)
-
     @contextmanager
     def _locked(self) -> Iterator[None]:
         with (self._home / "lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def home() -> Path:
+    """The folder in which every test run of this account has a folder of its own."""
+    return Path(tempfile.gettempdir()) / f"fibreflow-tests-{os.geteuid()}"
+
+
+def sweep(but: Path | None = None) -> None:
+    """Stop the servers that killed runs left behind, and remove their folders; those in use stay."""
+    for folder in home().iterdir() if home().exists() else ():
+        if folder.is_dir() and folder != but and EmbeddedServers(Settings(environment="test", data_dir=folder)).stop():
+            shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    sweep()
