@@ -1,0 +1,213 @@
+"""Writing tickets from staged rows, a batch at a time; each batch is one transaction, so a killed import goes on.
+
+New tickets, their steps and events, and rows that say nothing new are settled by set-based statements. Rows that
+changed are few: they are compared one by one by the pure rules of `changes` and written back with one statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from pydantic_core import to_json
+
+from sql.database import Connection, queries
+from ticketing.events import TicketEvent, UnitOfWork
+from ticketing.status import Facts
+from ticketing.ticket_changes import ASSIGNMENT_FIELDS, CHECKED_FIELDS
+from ticketing.ticket_events import (
+    ReadinessWithdrawn,
+    TicketAssigned,
+    TicketCreated,
+    TicketStatusChanged,
+    TicketUpdated,
+)
+from ticketing.weekly_reports.changes import Change, merge
+from ticketing.weekly_reports.rows import Problem
+
+# The one column whose name on the wire, and so in events, is another.
+_WIRE_NAMES = {"zone": "zone_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the timeline tells about where a change came from."""
+
+    report_id: UUID
+    report_uid: str
+    created_by: UUID | None
+    job_id: UUID | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How far the import is: the last row that is settled, and how many are, rejected and duplicate ones included."""
+
+    last_row: int
+    processed: int
+
+
+def import_batch(work: UnitOfWork, source: Source, *, after_row: int, batch_rows: int) -> Batch | None:
+    """Settle the next rows of a report that wait; None when there are none after `after_row`."""
+    upcoming = queries("weekly_reports").next_batch(
+        work.connection, report_id=source.report_id, after_row=after_row, batch_rows=batch_rows
+    )
+    if upcoming["last_row"] is None:
+        return None
+    bounds = {"report_id": source.report_id, "after_row": after_row, "up_to_row": upcoming["last_row"]}
+    created = _create(work, source, bounds)
+    unchanged: int = queries("weekly_reports").settle_unchanged(work.connection, **bounds)
+    outcomes = _change(work, source, bounds) if created + unchanged < upcoming["row_count"] else []
+    processed = queries("weekly_reports").add_counts(
+        work.connection,
+        report_id=source.report_id,
+        created=created,
+        updated=outcomes.count("updated"),
+        unchanged=unchanged + outcomes.count("unchanged"),
+        conflicts=outcomes.count("conflict"),
+        rejected=0,
+        now=work.now,
+    )
+    return Batch(upcoming["last_row"], processed)
+
+
+def reject_next(work: UnitOfWork, source: Source, *, after_row: int, why: psycopg.Error) -> Batch | None:
+    """Reject the next row that waits, which the database refused; None when there is none after `after_row`."""
+    statements, connection = queries("weekly_reports"), work.connection
+    upcoming = statements.next_batch(connection, report_id=source.report_id, after_row=after_row, batch_rows=1)
+    if upcoming["last_row"] is None:
+        return None
+    rule = why.diag.constraint_name or type(why).__name__
+    problem = Problem("error", "database_error", f"the database refuses this row (rule {rule})")
+    statements.reject_row(
+        connection,
+        report_id=source.report_id,
+        row_number=upcoming["last_row"],
+        errors=to_json([problem.as_json()]).decode(),
+    )
+    nothing = dict.fromkeys(("created", "updated", "unchanged", "conflicts"), 0)
+    processed = statements.add_counts(connection, report_id=source.report_id, **nothing, rejected=1, now=work.now)
+    return Batch(upcoming["last_row"], processed)
+
+
+def _create(work: UnitOfWork, source: Source, bounds: Mapping[str, Any]) -> int:
+    """Make the tickets of rows that have none, each with its steps and the first line of its timeline."""
+    statements, connection = queries("weekly_reports"), work.connection
+    planned: int = statements.plan_new_tickets(connection, **bounds)
+    if not planned:
+        return 0
+    made: int = statements.insert_planned_tickets(connection, **bounds, created_by=source.created_by, now=work.now)
+    if made < planned:
+        statements.unplan_taken_tickets(connection, **bounds)
+    statements.insert_steps_of_planned(connection, **bounds, now=work.now)
+    statements.insert_events_of_planned(
+        connection,
+        **bounds,
+        event_type=TicketCreated.name,
+        report_uid=source.report_uid,
+        actor_kind=work.actor.kind,
+        actor_id=work.actor.user_id,
+        actor_name=work.actor.name,
+        job_id=source.job_id,
+        request_id=source.request_id,
+        now=work.now,
+    )
+    return made
+
+
+def _change(work: UnitOfWork, source: Source, bounds: Mapping[str, Any]) -> list[str]:
+    """Apply what changed rows may change and record the rest as conflicts; returns the rows' outcomes."""
+    statements, connection = queries("weekly_reports"), work.connection
+    statements.lock_tickets_of_batch(connection, **bounds)
+    rows = list_changed(connection, source.report_id, bounds["after_row"], bounds["up_to_row"])
+    changes = [(row, compare(row)) for row in rows]
+    statements.update_tickets(connection, changes=to_json([_written(*pair) for pair in changes]).decode(), now=work.now)
+    for row, change in changes:
+        _record(work, source, row, change)
+    outcomes = [outcome_of(change) for _, change in changes]
+    statements.settle_changed(
+        connection,
+        report_id=source.report_id,
+        row_numbers=[row["row_number"] for row in rows],
+        ticket_ids=[row["ticket_id"] for row in rows],
+        outcomes=outcomes,
+        conflicts=[_conflicts_json(change) for _, change in changes],
+    )
+    return outcomes
+
+
+def list_changed(connection: Connection, report_id: UUID, after_row: int, up_to_row: int) -> list[dict[str, Any]]:
+    """Read the rows that say something else than their ticket heard last, with the ticket as it is."""
+    return list(
+        queries("weekly_reports").list_changed(
+            connection, report_id=report_id, after_row=after_row, up_to_row=up_to_row
+        )
+    )
+
+
+def compare(row: Mapping[str, Any]) -> Change:
+    """Decide what a row of `list_changed` does to its ticket."""
+    ticket, offer = row["ticket"], row["offer"]
+    facts = Facts(
+        ticket_type=offer["ticket_type"] or ticket["ticket_type"],
+        fault_cause=ticket["fault_cause"] or offer["fault_cause"],
+        open_steps=frozenset(row["open_steps"]),
+        active_risks=row["active_risks"],
+    )
+    return merge(ticket, ticket["sheet_fields"] or {}, offer, facts)
+
+
+def outcome_of(change: Change) -> str:
+    """Return the outcome of a compared row: `conflict` even where other fields of it were applied."""
+    if change.conflicts:
+        return "conflict"
+    return "updated" if change.updates else "unchanged"
+
+
+def _written(row: Mapping[str, Any], change: Change) -> dict[str, Any]:
+    return {
+        **change.updates,
+        "ticket_id": row["ticket_id"],
+        "sheet_fields": change.sheet_fields,
+        "row_hash": row["row_hash"],
+        "checked": not CHECKED_FIELDS.isdisjoint(_on_the_wire(change.updates)),
+        "changed": bool(change.updates),
+    }
+
+
+def _record(work: UnitOfWork, source: Source, row: Mapping[str, Any], change: Change) -> None:
+    """Tell the ticket's timeline what changed, in the events that a person's change would make."""
+    after = _on_the_wire(change.updates)
+    before = _on_the_wire({name: row["ticket"][name] for name in change.updates})
+    details = {"report_uid": source.report_uid, "row_number": row["row_number"]}
+    moved = {"status"} & after.keys()
+    assigned = ASSIGNMENT_FIELDS & after.keys()
+    withdrawn = row["ticket"]["qa_ready"] and not CHECKED_FIELDS.isdisjoint(after)
+    kinds: tuple[tuple[type[TicketEvent], set[str] | frozenset[str]], ...] = (
+        (TicketUpdated, after.keys() - moved - assigned),
+        (TicketAssigned, assigned),
+        (TicketStatusChanged, moved),
+    )
+    for kind, fields in kinds:
+        if fields:
+            told = {name: before[name] for name in after if name in fields}
+            changed = {name: after[name] for name in after if name in fields}
+            work.record(kind(ticket_id=row["ticket_id"], before=told, after=changed, details=details))
+    if withdrawn:
+        work.record(
+            ReadinessWithdrawn(
+                ticket_id=row["ticket_id"], before={"qa_ready": True}, after={"qa_ready": False}, details=details
+            )
+        )
+
+
+def _on_the_wire(columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {_WIRE_NAMES.get(name, name): value for name, value in columns.items()}
+
+
+def _conflicts_json(change: Change) -> str | None:
+    return to_json([conflict.as_json() for conflict in change.conflicts]).decode() if change.conflicts else None

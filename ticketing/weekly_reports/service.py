@@ -1,0 +1,204 @@
+"""The life of a report: taken in, checked, confirmed, imported, completed or failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from runtime.clock import BUSINESS_ZONE
+from sql.database import Connection, queries
+from ticketing.errors import AlreadyExists, ConditionNotMet, DomainError, InvalidInput, NotFound
+from ticketing.events import Event, UnitOfWork
+
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+# Uploads that race for one number of a week: each loser takes the next.
+ATTEMPTS_AT_A_NUMBER = 20
+
+
+class EmptyReport(DomainError):
+    """The sheet has headers and no rows."""
+
+    code = "EMPTY_FILE"
+
+
+class UnreadableReport(DomainError):
+    """No sheet of the workbook can be read as a weekly report."""
+
+    code = "PARSE_ERROR"
+
+
+class InvalidReportId(DomainError):
+    """What was given as a report's id is none."""
+
+    code = "INVALID_ID"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeeklyReportImported(Event):
+    """Every row of a report is settled; kinds react to this one event, not to one for each of its tickets."""
+
+    name: ClassVar[str] = "weekly_report_imported"
+
+    report_id: UUID
+    report_uid: str
+    created: int
+    updated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """The ISO week that a report is filed under, and the day that it is of."""
+
+    year: int
+    number: int
+    day: date
+
+
+def week_of(now: datetime, *, day: date | None = None, year: int | None = None, number: int | None = None) -> Week:
+    """Return the week that a report belongs to; what is not given follows from the day, or from `now` locally.
+
+    Raises InvalidInput naming each field that cannot be: a week outside 1 to 53 or not in that year, a year outside
+    2000 to 2100.
+    """
+    details: dict[str, Any] = {}
+    if number is not None and not 1 <= number <= 53:
+        details["week_number"] = "must be 1 to 53"
+    if year is not None and not FIRST_YEAR <= year <= LAST_YEAR:
+        details["year"] = f"must be {FIRST_YEAR} to {LAST_YEAR}"
+    if details:
+        raise InvalidInput(f"{next(iter(details))}: {next(iter(details.values()))}", details=details)
+    day = day or _day_in(now.astimezone(BUSINESS_ZONE).date(), year, number)
+    iso = day.isocalendar()
+    return Week(year or iso.year, number or iso.week, day)
+
+
+def _day_in(today: date, year: int | None, number: int | None) -> date:
+    iso = today.isocalendar()
+    if year in (None, iso.year) and number in (None, iso.week):
+        return today
+    try:
+        return date.fromisocalendar(year or iso.year, number or iso.week, 1)
+    except ValueError as error:
+        message = f"{year or iso.year} has no week {number}"
+        raise InvalidInput(f"week_number: {message}", details={"week_number": message}) from error
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """An uploaded workbook, where it is stored and what it was called."""
+
+    filename: str
+    storage_key: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """A report that now exists."""
+
+    id: UUID
+    report_uid: str
+
+
+def take_in(work: UnitOfWork, report_id: UUID, file: StoredFile, week: Week) -> TakenIn:
+    """Note an upload under the next free number of its week; a week may have several reports."""
+    for _ in range(ATTEMPTS_AT_A_NUMBER):
+        row = queries("weekly_reports").insert_report(
+            work.connection,
+            id=report_id,
+            year=week.year,
+            week_number=week.number,
+            report_date=week.day,
+            original_filename=file.filename,
+            storage_key=file.storage_key,
+            file_sha256=file.sha256,
+            file_size=file.size,
+            created_by=work.actor.user_id,
+            now=work.now,
+        )
+        if row is not None:
+            return TakenIn(row["id"], row["report_uid"])
+    raise AlreadyExists(f"Too many reports of week {week.number} arrive at once; send it again")
+
+
+def note_jobs(
+    work: UnitOfWork, report_id: UUID, *, preview_job: UUID | None = None, import_job: UUID | None = None
+) -> None:
+    """Note which jobs check and import a report."""
+    queries("weekly_reports").set_jobs(
+        work.connection, report_id=report_id, preview_job_id=preview_job, import_job_id=import_job
+    )
+
+
+def require_confirmable(work: UnitOfWork, report_id: UUID) -> dict[str, Any]:
+    """Lock a report that waits for confirmation.
+
+    Raises NotFound, AlreadyExists for one that was confirmed, ConditionNotMet for one that is still being checked.
+    """
+    report: dict[str, Any] | None = queries("weekly_reports").lock_report(work.connection, report_id=report_id)
+    if report is None:
+        raise no_such_report(report_id)
+    if report["import_job_id"] is not None or report["phase"] == "finished":
+        raise AlreadyExists(
+            f"{report['report_uid']} was confirmed already",
+            details={"status": report["status"], "job_id": str(report["import_job_id"] or "")},
+        )
+    if report["phase"] != "previewed":
+        raise ConditionNotMet(
+            f"{report['report_uid']} is still being checked: confirm it when its preview is there",
+            details={"phase": report["phase"]},
+        )
+    return report
+
+
+def find(connection: Connection, report_id: UUID) -> dict[str, Any]:
+    """Return a report as its jobs need it. Raises NotFound."""
+    report: dict[str, Any] | None = queries("weekly_reports").find_report(connection, report_id=report_id)
+    if report is None:
+        raise no_such_report(report_id)
+    return report
+
+
+def begin_importing(work: UnitOfWork, report_id: UUID) -> None:
+    """Note that tickets are being written."""
+    queries("weekly_reports").begin_importing(work.connection, report_id=report_id, now=work.now)
+
+
+def keep_preview(work: UnitOfWork, report_id: UUID, preview: dict[str, Any]) -> None:
+    """Keep what the check found; the report waits for confirmation."""
+    queries("weekly_reports").save_preview(
+        work.connection, report_id=report_id, preview=to_json(preview).decode(), now=work.now
+    )
+
+
+def complete(work: UnitOfWork, report_id: UUID, imported_by: UUID | None) -> dict[str, Any]:
+    """Close a report whose rows are all settled, and tell the world once. Returns its counts."""
+    done: dict[str, Any] = queries("weekly_reports").finish_report(
+        work.connection, report_id=report_id, imported_by=imported_by, now=work.now
+    )
+    work.record(
+        WeeklyReportImported(
+            report_id=report_id,
+            report_uid=done["report_uid"],
+            created=done["created_count"],
+            updated=done["updated_count"],
+        )
+    )
+    return done
+
+
+def fail(work: UnitOfWork, report_id: UUID, code: str, message: str) -> None:
+    """Close a report that cannot be imported, with the reason for the person who made the file."""
+    queries("weekly_reports").fail_report(
+        work.connection, report_id=report_id, failure_code=code, failure_message=message, now=work.now
+    )
+
+
+def no_such_report(report_id: UUID) -> NotFound:
+    """Return the error for an unknown report."""
+    return NotFound("Weekly report not found", details={"id": str(report_id)})
