@@ -29,7 +29,7 @@ def doctor() -> None:
 
 
 def settings() -> None:
-    """List every setting: its name, its default, and what it is here (secrets masked); exit 1 if they cannot be used."""
+    """List every setting: name, default, and what it is here (secrets masked); exit 1 if they cannot be used."""
     current, refusal = _load()
     table(
         ("setting", "default", "here"),
