@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import platform as machine
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import httpx
@@ -42,7 +41,7 @@ def examine() -> list[Finding]:
         settings = load_settings()
     except FibreflowError as error:
         return [Finding("settings", "fail", error.message, "correct or unset the names above")]
-    findings = [*_check_settings(settings)]
+    findings = [*check_settings(settings)]
     with _servers(settings, findings) as reached:
         if reached is not None:
             findings += [look(reached) for look in (_check_postgres, _check_schema, _check_clock, _check_redis)]
@@ -66,7 +65,8 @@ def _servers(settings: Settings, findings: list[Finding]) -> Iterator[Settings |
         servers.stop()
 
 
-def _check_settings(settings: Settings) -> Iterator[Finding]:
+def check_settings(settings: Settings) -> Iterator[Finding]:
+    """Look at what the settings say together."""
     yield Finding("Python", "ok", machine.python_version())
     yield Finding("settings", "ok", f"{len(settings.model_fields_set)} set, environment {settings.environment}")
     if settings.environment == "production":
@@ -97,8 +97,12 @@ def _on_postgres(what: str, look: Callable[[psycopg.Connection[Any]], Finding]) 
 def _look_at_postgres(connection: psycopg.Connection[Any]) -> Finding:
     row = connection.execute("select current_setting('server_version'), current_database(), current_user").fetchone()
     version, database, user = row or ("?", "?", "?")
-    found = f"{version}, database {database}, user {user}"
-    if connection.info.server_version // 10000 < MINIMUM_POSTGRESQL:
+    return judge_version(f"{version}, database {database}, user {user}", connection.info.server_version)
+
+
+def judge_version(found: str, number: int) -> Finding:
+    """Judge a server by its version number, as PostgreSQL counts: 180001 is 18.1."""
+    if number // 10000 < MINIMUM_POSTGRESQL:
         return Finding("PostgreSQL", "fail", found, f"PostgreSQL {MINIMUM_POSTGRESQL} or newer is needed")
     return Finding("PostgreSQL", "ok", found)
 
@@ -112,13 +116,18 @@ def _look_at_schema(connection: psycopg.Connection[Any]) -> Finding:
 
 
 def _look_at_clock(connection: psycopg.Connection[Any]) -> Finding:
-    before = time.time()
+    before = datetime.now(UTC)
     row = connection.execute("select clock_timestamp()").fetchone()
-    after = time.time()
-    theirs: datetime = row[0] if row else datetime.now(UTC)
-    skew = theirs.timestamp() - (before + after) / 2
+    wait = (datetime.now(UTC) - before).total_seconds()
+    here = before + timedelta(seconds=wait / 2)
+    return judge_clock(row[0] if row else here, here, wait)
+
+
+def judge_clock(theirs: datetime, ours: datetime, wait: float) -> Finding:
+    """Judge how far the database's clock is from ours, read at the middle of a question that took `wait` seconds."""
+    skew = (theirs - ours).total_seconds()
     found = f"the database is {abs(skew):.3f} s {'ahead' if skew >= 0 else 'behind'}"
-    if abs(skew) > LARGEST_SKEW + (after - before) / 2:
+    if abs(skew) > LARGEST_SKEW + wait / 2:
         return Finding("clock", "fail", found, "synchronise both clocks (NTP): leases and deadlines lean on them")
     return Finding("clock", "ok", found)
 
@@ -137,10 +146,16 @@ def _check_redis(settings: Settings) -> Finding:
             info: dict[str, Any] = client.info()
     except redis.RedisError as error:
         return Finding("Redis", "fail", _first_line(error), "check FIBREFLOW_REDIS_URL, and that the server runs")
+    return judge_redis(info)
+
+
+def judge_redis(info: Mapping[str, Any]) -> Finding:
+    """Judge a server by what its INFO says."""
     found = f"{info.get('redis_version', '?')}, {info.get('used_memory_human', '?')} used"
-    if info.get("maxmemory_policy", "noeviction") != "noeviction":
-        found += f", evicts ({info['maxmemory_policy']})"
-        return Finding("Redis", "warn", found, "set maxmemory-policy noeviction: evicted news must be told again")
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        advice = "set maxmemory-policy noeviction: news that it evicts must be told again"
+        return Finding("Redis", "warn", f"{found}, evicts ({policy})", advice)
     if not info.get("aof_enabled"):
         return Finding("Redis", "ok", f"{found}, no append-only file (nothing is lost without it: PostgreSQL knows)")
     return Finding("Redis", "ok", found)

@@ -9,12 +9,12 @@ from types import FrameType
 import redis
 import typer
 
-from cli import doctor, jobs, keys, operate, servers
+from cli import doctor, imports, jobs, keys, operate, servers
 from cli.console import complain
 from runtime.errors import FibreflowError
 from sql.errors import translate
 
-GROUPS = (servers, doctor, keys, jobs, operate)
+GROUPS = (servers, doctor, keys, imports, jobs, operate)
 
 
 def make_app() -> typer.Typer:

@@ -6,14 +6,18 @@ Services that cannot start fail the tests that need them; nothing is skipped bec
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 import redis
 
 from cli.embedded import EmbeddedServers
+from cli.main import main
+from cli.system import environment_of
 from runtime.settings import PREFIX, Settings, load_settings
 from sql.database import Database
 from tests.clocks import FixedClock
@@ -22,6 +26,14 @@ from tests.servers import TEMPLATE, TestServers
 
 if TYPE_CHECKING:
     from jobs.platform import Platform
+
+
+class Said(NamedTuple):
+    """What a command said, and the code that it left with."""
+
+    code: int
+    out: str
+    err: str
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -127,19 +139,34 @@ def frozen_clock() -> FixedClock:
 
 
 @pytest.fixture
+def command(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Said]]:
+    """Run `fibreflow ...` in this process, on the test's own system."""
+    before = signal.getsignal(signal.SIGTERM)
+    for name, value in environment_of(settings).items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["fibreflow", *arguments])
+        capsys.readouterr()
+        try:
+            main()
+        except SystemExit as leaving:
+            code = leaving.code
+        else:
+            code = 0
+        out, err = capsys.readouterr()
+        return Said(code if isinstance(code, int) else 1, out, err)
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
 def private_servers(tmp_path: Path) -> Iterator[EmbeddedServers]:
     """A PostgreSQL and a Redis that only this test uses, to be killed, emptied and restarted at will."""
     with EmbeddedServers(
         load_settings({}, environment="test", data_dir=tmp_path / "data"), tcp=True, durable=False
     ) as servers:
         yield servers
-
-
-def settings_environment(settings: Settings, **more: str) -> dict[str, str]:
-    """Return an environment for a child process that runs on these settings."""
-    values = {
-        name: value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
-        for name, value in ((name, getattr(settings, name)) for name in settings.model_fields_set)
-        if value is not None and not isinstance(value, tuple)
-    }
-    return {**os.environ, **{PREFIX + name.upper(): value for name, value in values.items()}, **more}
