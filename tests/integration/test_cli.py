@@ -1,0 +1,172 @@
+"""The command line: what it prints, what it leaves behind, and how it fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+import typer.main
+
+from cli.main import make_app
+from cli.system import environment_of, operator
+from integrations.workbooks import SheetData, write_workbook
+from runtime.settings import Settings, load_settings
+from tests.factories_drops import register_workbook
+from tests.running import job_row, run_jobs
+from ticketing import api_keys
+
+if TYPE_CHECKING:
+    from jobs.platform import Platform
+
+Command = Callable[..., Any]
+WEEKLY = SheetData(
+    "Tickets",
+    ("FT Ref", "Title", "Type", "Project", "DR Number", "Priority", "Status", "Date"),
+    [
+        (f"FT{number:06d}", "No light", "Fault", "LAW", f"DR{number:07d}", "High", "Open", "2025-03-03")
+        for number in (1, 2)
+    ],
+)
+
+
+@pytest.fixture
+def weekly_file(tmp_path: Path) -> Path:
+    path = tmp_path / "week.xlsx"
+    path.write_bytes(write_workbook([WEEKLY]))
+    return path
+
+
+@pytest.fixture
+def drops_file(tmp_path: Path) -> Path:
+    path = tmp_path / "drops.xlsx"
+    path.write_bytes(register_workbook())
+    return path
+
+
+def id_in(output: str) -> UUID:
+    found = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", output)
+    assert found is not None, output
+    return UUID(found.group())
+
+
+def test_every_command_says_what_it_is_for() -> None:
+    def silent(command: Any, name: str) -> list[str]:
+        inner = getattr(command, "commands", {})
+        return [
+            *([] if command.help else [name]),
+            *(found for key, one in inner.items() for found in silent(one, f"{name} {key}")),
+        ]
+
+    assert silent(typer.main.get_command(make_app()), "fibreflow") == []
+
+
+def test_an_unknown_command_is_a_wrong_call(command: Command) -> None:
+    assert command("fly").code == 2
+
+
+def test_a_key_is_printed_once_and_signs_in(command: Command, platform: Platform) -> None:
+    said = command("keys", "create", "nightly export", "--role", "viewer", "--role", "qa", "--days", "30")
+    assert said.code == 0, said.err
+    plain = said.out.strip()
+    with platform.read() as connection:
+        key = api_keys.authenticate(connection, plain, now=platform.clock.now())
+    assert key is not None
+    assert (key.name, set(key.roles), key.created_by) == ("nightly export", {"viewer", "qa"}, operator().name)
+    assert key.expires_at is not None
+    listed = command("keys", "list").out
+    assert "nightly export" in listed
+    assert plain not in listed
+
+
+def test_a_revoked_key_signs_in_no_more(command: Command, platform: Platform) -> None:
+    plain = command("keys", "create", "export", "--role", "admin").out.strip()
+    assert command("keys", "revoke", plain.rpartition("_")[0]).code == 0
+    with platform.read() as connection:
+        assert api_keys.authenticate(connection, plain, now=platform.clock.now()) is None
+
+
+def test_an_expected_error_is_one_line_and_exit_1(command: Command) -> None:
+    said = command("keys", "create", "export", "--role", "king")
+    assert said.code == 1
+    assert said.err.count("\n") == 1
+    assert said.err.startswith("fibreflow: roles: must be one or more of admin, manager")
+    assert command("keys", "revoke", "ff_nobodyxx").code == 1
+
+
+def test_a_database_that_is_away_is_one_line_and_exit_1(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIBREFLOW_DATABASE_URL", "postgresql://u:hunter2@127.0.0.1:1/x?connect_timeout=1")
+    said = command("migrate")
+    assert said.code == 1
+    assert said.err.count("\n") == 1
+    assert "fibreflow doctor" in said.err
+    assert "hunter2" not in said.err
+
+
+def test_a_wrong_schema_names_the_command_that_mends_it(
+    command: Command, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIBREFLOW_DATABASE_URL", empty_database_url)
+    said = command("keys", "list")
+    assert said.code == 1
+    assert "Run `fibreflow migrate`" in said.err
+    applied = command("migrate").out
+    assert "applied 0001_" in applied
+    assert command("migrate").out == "the schema is up to date\n"
+    assert command("keys", "list").code == 0
+
+
+def test_a_drop_register_is_imported(command: Command, drops_file: Path, platform: Platform) -> None:
+    said = command("import", "drops", str(drops_file))
+    assert said.code == 0, said.err
+    job_id = id_in(said.out)
+    assert f"fibreflow jobs follow {job_id}" in said.err
+    run_jobs(platform)
+    assert job_row(platform, job_id)["state"] == "completed"
+    followed = command("jobs", "follow", str(job_id))
+    assert (followed.code, followed.out.strip()) == (0, "completed")
+
+
+def test_a_weekly_report_is_previewed_and_confirmed(command: Command, weekly_file: Path, platform: Platform) -> None:
+    said = command("import", "weekly", str(weekly_file), "--preview", "--week", "10", "--year", "2025")
+    assert said.code == 0, said.err
+    report = re.search(r"fibreflow import confirm (\S+)", said.err)
+    assert report is not None
+    run_jobs(platform)
+    confirmed = command("import", "confirm", report.group(1))
+    assert confirmed.code == 0, confirmed.err
+    run_jobs(platform)
+    job = job_row(platform, id_in(confirmed.out))
+    assert (job["state"], job["result"]["created"]) == ("completed", 2)
+
+
+@pytest.mark.parametrize("what", ["drops", "weekly"])
+def test_a_file_that_is_not_there_is_one_line(command: Command, what: str, tmp_path: Path) -> None:
+    said = command("import", what, str(tmp_path / "none.xlsx"))
+    assert said.code == 1
+    assert "No such file" in said.err
+
+
+def test_a_file_that_is_no_workbook_is_refused_at_once(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("a,b\n", encoding="utf-8")
+    said = command("import", "drops", str(tmp_path / "list.csv"))
+    assert said.code == 1
+    assert "csv" in said.err
+
+
+def test_sample_people_are_added_once(command: Command, platform: Platform) -> None:
+    assert command("seed").out == "added 10 people, 2 companies, 4 teams\n"
+    assert command("seed").out == "added 0 people, 0 companies, 0 teams\n"
+    with platform.read() as connection:
+        row = connection.execute("select count(*) as members from team_members").fetchone()
+    assert row == {"members": 5}
+
+
+def test_children_find_the_same_settings(settings: Settings) -> None:
+    changed = settings.model_copy(update={"worker_queues": ("imports", "tickets")})
+    rich = Settings(**{**changed.model_dump(include=changed.model_fields_set), "worker_queues": ("imports", "tickets")})
+    environment = environment_of(rich)
+    assert load_settings(environment) == rich
