@@ -24,7 +24,7 @@ select
     end as gps_coordinates,
     t.ont_serial,
     t.ont_model,
-    t.ont_rx_level,
+    t.ont_rx_level::double precision as ont_rx_level,
     t.assigned_to,
     t.assigned_contractor_id,
     t.assigned_team_id,
@@ -175,9 +175,10 @@ with ticket as (
     )
     values (
         :source, :external_id::text, :ticket_type, :priority, :status, :title, :description::text,
-        :client_name::text, :client_contact::text, :client_email::text, :dr_number::text, :pole_number::text, :pon_number::text, :zone_id::text, :project_id::uuid, :address::text, :latitude::numeric,
-        :longitude::numeric, :assigned_to::uuid, :assigned_contractor_id::uuid, :assigned_team_id::uuid,
-        :assigned_team::text, :created_by::uuid,
+        :client_name::text, :client_contact::text, :client_email::text, :dr_number::text, :pole_number::text,
+        :pon_number::text, :zone_id::text, :project_id::uuid, :address::text, :latitude::numeric, :longitude::numeric,
+        :assigned_to::uuid, :assigned_contractor_id::uuid, :assigned_team_id::uuid, :assigned_team::text,
+        :created_by::uuid,
         :now::timestamptz, :now::timestamptz, :now::timestamptz
     )
     on conflict (source, external_id) where external_id is not null do nothing
