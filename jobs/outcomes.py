@@ -38,7 +38,9 @@ def done(result: dict[str, Any] | None = None) -> Done:
 
 
 def snooze(until: datetime, reason: str) -> Snooze:
-    """Put the job off until an aware point in time without using up an attempt."""
+    """Put the job off until an aware point in time without using up an attempt. Raises ValueError for a naive one."""
+    if until.tzinfo is None:
+        raise ValueError("a job is put off until a moment with a time zone")
     return Snooze(until, reason)
 
 

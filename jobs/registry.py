@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 import pkgutil
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
 
+from jobs.cron import fire_after, parse_cron
 from jobs.queues import QUEUES
-from runtime.clock import BUSINESS_ZONE
 from runtime.errors import FibreflowError
 from ticketing.events import Event
 
 if TYPE_CHECKING:
     from jobs.context import JobContext
     from jobs.outcomes import Outcome
+
+
+LONGEST_KEY = 200
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,80}")
+_ANY_TIME = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 class UnknownKind(FibreflowError):
@@ -58,21 +65,22 @@ class Backoff:
 
     def delay(self, attempt: int, spread: float | None = None) -> timedelta:
         """Return how long to wait after the given attempt (1 is the first); `spread` in -1..1 replaces chance."""
-        plain = min(self.cap, self.base * 2 ** (max(attempt, 1) - 1))
+        # Past 2**40 every cap is reached, and far past it a float would overflow.
+        plain = min(self.cap, self.base * 2.0 ** min(max(attempt, 1) - 1, 40))
         chance = random.uniform(-1, 1) if spread is None else spread  # noqa: S311 - jitter, not a secret
         return timedelta(seconds=plain * (1 + self.jitter * chance))
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most `count` starts per `seconds`; what comes sooner is put off to the next free start."""
+    """At most `count` starts per `seconds`, evenly spaced; what comes sooner is put off to the next free start."""
 
     count: int
     seconds: float
 
     @property
     def spacing(self) -> timedelta:
-        """The time between two starts once the burst is used up."""
+        """The time between two starts."""
         return timedelta(seconds=self.seconds / self.count)
 
 
@@ -118,7 +126,9 @@ class Kind(Generic[A]):
         """Return the key under which only one unfinished job may exist, or None when the kind is not unique."""
         if self.unique_by is None:
             return None
-        return "|".join(f"{name}={getattr(arguments, name)}" for name in self.unique_by)
+        key = to_json([getattr(arguments, name) for name in self.unique_by]).decode()
+        # An index entry has to fit a third of a page, and nobody reads a longer key anyway.
+        return key if len(key) <= LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()
 
     def subjects_of(self, arguments: JobArgs) -> list[tuple[str, str]]:
         """Return (type, id) of the things that a job with these arguments is about."""
@@ -185,10 +195,12 @@ REGISTRY = Registry()
 
 def _check(kind: Kind[Any]) -> None:
     problems = [
+        (_NAME.fullmatch(kind.name) is not None, "a name is made of a-z, 0-9 and _, and begins with a letter"),
         (kind.queue in QUEUES, f"unknown queue {kind.queue!r}; known: {', '.join(QUEUES)}"),
         (kind.max_attempts >= 1, "max_attempts must be at least 1"),
         (0 <= kind.priority <= 9, "priority goes from 0 (first) to 9"),
         (kind.time_limit > 0, "time_limit must be positive"),
+        (kind.retention > timedelta(0), "retention must be positive"),
         (kind.concurrency is None or kind.concurrency >= 1, "concurrency must be at least 1"),
         (not (kind.cron and kind.arguments.model_fields), "a kind with a cron line takes no arguments"),
     ]
@@ -199,14 +211,21 @@ def _check(kind: Kind[Any]) -> None:
         if not holds:
             raise ValueError(f"job kind {kind.name!r}: {problem}")
     if kind.cron:
-        CronTrigger.from_crontab(kind.cron, timezone=BUSINESS_ZONE)
+        _check_cron(kind)
+
+
+def _check_cron(kind: Kind[Any]) -> None:
+    try:
+        fire_after(parse_cron(kind.cron or ""), _ANY_TIME)
+    except ValueError as error:
+        raise ValueError(f"job kind {kind.name!r}: {error}") from error
 
 
 def job(
     name: str,
     *,
     queue: str,
-    arguments: type[A] | None = None,
+    arguments: type[Any] | None = None,
     max_attempts: int = 10,
     backoff: Backoff | None = None,
     time_limit: float = 600.0,

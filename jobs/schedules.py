@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from apscheduler.triggers.cron import CronTrigger
-
+from jobs.cron import fire_after, parse_cron
 from jobs.registry import Kind, Registry
-from runtime.clock import BUSINESS_ZONE
 from sql.database import Connection, queries
 
 # A tick that fires within this time was not missed: the leader looks every second, a take-over needs a few.
 ON_TIME = timedelta(seconds=60)
+
+# A week of minutes: older ticks are not worth counting one by one.
+MOST_OVERDUE = 10_080
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,7 @@ class Due:
 
 def next_fire(cron: str, after: datetime) -> datetime:
     """Return the first time strictly after `after` (aware) that the crontab line fires, in Africa/Johannesburg time."""
-    trigger = CronTrigger.from_crontab(cron, timezone=BUSINESS_ZONE)
-    fire: datetime | None = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
-    if fire is None:
-        raise ValueError(f"the cron line {cron!r} never fires")
-    return fire
+    return fire_after(parse_cron(cron), after)
 
 
 def next_fires(cron: str, after: datetime, how_many: int) -> list[datetime]:
@@ -48,11 +45,12 @@ def decide(*, cron: str, missed: str, next_fire_at: datetime, paused_until: date
     A paused schedule drops its ticks. Of several overdue ticks only the latest can run: when it is on time it runs;
     when it is late it runs only under the policy `run_once`. All others count as missed.
     """
-    latest, overdue, following = next_fire_at, 1, next_fire(cron, next_fire_at)
-    while following <= now and overdue < 10_000:
-        latest, overdue, following = following, overdue + 1, next_fire(cron, following)
+    trigger = parse_cron(cron)
+    latest, overdue, following = next_fire_at, 1, fire_after(trigger, next_fire_at)
+    while following <= now and overdue < MOST_OVERDUE:
+        latest, overdue, following = following, overdue + 1, fire_after(trigger, following)
     if following <= now:
-        following = next_fire(cron, now)
+        following = fire_after(trigger, now)
     if paused_until is not None and paused_until > now:
         return Due(None, following, 0)
     if now - latest <= ON_TIME or missed == "run_once":
