@@ -81,25 +81,25 @@ def make_many_tickets(connection: Connection, count: int) -> None:
             assigned_team_id, qa_ready, sla_breached, fault_cause, closed_at, created_at, updated_at, reported_at
         )
         select
-            (array['weekly_report', 'qcontact', 'ad_hoc', 'construction'])[n % 4 + 1],
-            (array['maintenance', 'new_installation', 'modification', 'ont_swap', 'incident'])[n % 5 + 1],
-            (array['low', 'normal', 'normal', 'high', 'urgent', 'critical'])[n % 6 + 1],
-            case when n % 10 = 0 then 'open' when n % 100 = 1 then 'qa_rejected' when n % 4 = 1 then 'assigned'
-                when n % 4 = 2 then 'in_progress' else 'closed' end,
+            (array['weekly_report', 'qcontact', 'ad_hoc', 'construction'])[n %% 4 + 1],
+            (array['maintenance', 'new_installation', 'modification', 'ont_swap', 'incident'])[n %% 5 + 1],
+            (array['low', 'normal', 'normal', 'high', 'urgent', 'critical'])[n %% 6 + 1],
+            case when n %% 10 = 0 then 'open' when n %% 100 = 1 then 'qa_rejected' when n %% 4 = 1 then 'assigned'
+                when n %% 4 = 2 then 'in_progress' else 'closed' end,
             'No light at house ' || n,
             'Reported by the client, fault ' || n,
-            'DR' || (1000000 + n % 30000),
-            lists.projects[n % 20 + 1],
-            case when n % 10 = 0 then lists.people[n / 10 % 50 + 1] end,
-            case when n % 10 = 5 then lists.teams[n / 10 % 25 + 1] end,
-            n % 100 = 7,
-            n % 100 = 9,
+            'DR' || (1000000 + n %% 30000),
+            lists.projects[n %% 20 + 1],
+            case when n %% 10 = 0 then lists.people[n / 10 %% 50 + 1] end,
+            case when n %% 10 = 5 then lists.teams[n / 10 %% 25 + 1] end,
+            n %% 100 = 7,
+            n %% 100 = 9,
             'unknown',
-            case when n % 10 <> 0 and n % 100 <> 1 and n % 4 not in (1, 2) then now() end,
+            case when n %% 10 <> 0 and n %% 100 <> 1 and n %% 4 not in (1, 2) then now() end,
             '2026-01-01'::timestamptz + n * interval '1 minute',
             now(),
             '2026-01-01'::timestamptz + n * interval '1 minute'
-        from generate_series(1, %s) as n
+        from generate_series(1, %s::integer) as n
         cross join lists
         """,
         (count,),
