@@ -1,0 +1,111 @@
+"""`fibreflow up`: everything runs from nothing, a job goes all the way, one signal stops it and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from cli.embedded import EmbeddedServers
+from runtime.settings import PREFIX, load_settings
+from tests.factories_drops import register_workbook
+
+pytestmark = pytest.mark.acceptance
+
+FIBREFLOW = Path(sys.executable).parent / "fibreflow"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A system of its own: embedded servers in the test's folder, a free port, one small worker."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    mine = {"DATA_DIR": str(tmp_path / "data"), "API_PORT": str(port), "WORKER_PROCESSES": "1", "WORKER_GRACE": "5"}
+    return {**os.environ, **{PREFIX + name: value for name, value in mine.items()}}
+
+
+@pytest.fixture
+def up(environment: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`fibreflow up`, its output in `out`; whatever is left of it at the end is stopped."""
+    with (tmp_path / "out").open("wb") as out:
+        process = subprocess.Popen([FIBREFLOW, "up"], env=environment, stdout=out, stderr=out, start_new_session=True)
+    yield process
+    process.kill()
+    process.wait()
+    EmbeddedServers(load_settings({}, data_dir=tmp_path / "data")).stop_for_all()
+
+
+def until(condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "`fibreflow up` ended"
+        assert time.monotonic() < deadline, "the condition did not come true"
+        time.sleep(0.05)
+
+
+def ready(environment: dict[str, str]) -> bool:
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{environment['FIBREFLOW_API_PORT']}/readyz", timeout=5)
+    except httpx.TransportError:
+        return False
+    return answer.status_code == httpx.codes.OK
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([FIBREFLOW, *arguments], env=environment, capture_output=True, text=True, timeout=60)
+
+
+def family(process: subprocess.Popen[bytes], folder: Path) -> list[psutil.Process]:
+    """The process, all that it started, and the servers in the folder."""
+    started = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    servers = [one for one in psutil.process_iter(["cwd"]) if str(one.info["cwd"] or "").startswith(str(folder))]
+    return started + servers
+
+
+def test_everything_runs_and_stops(up: subprocess.Popen[bytes], environment: dict[str, str], tmp_path: Path) -> None:
+    until(lambda: ready(environment), up)
+    until(lambda: "FibreFlow is ready" in (tmp_path / "out").read_text(encoding="utf-8"), up)
+    everything = family(up, tmp_path)
+    assert len(everything) > 8
+
+    (tmp_path / "drops.xlsx").write_bytes(register_workbook())
+    imported = run(environment, "import", "drops", str(tmp_path / "drops.xlsx"), "--follow")
+    assert imported.returncode == 0, imported.stderr + (tmp_path / "out").read_text(encoding="utf-8")
+    assert "completed" in imported.stdout
+
+    second = run(environment, "up")
+    assert second.returncode == 1
+    assert "Is it running already?" in second.stderr
+
+    up.send_signal(signal.SIGTERM)
+    assert up.wait(30) == 0
+    assert [one for one in everything if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_a_kill_leaves_a_system_that_starts_again(
+    up: subprocess.Popen[bytes], environment: dict[str, str], tmp_path: Path
+) -> None:
+    until(lambda: ready(environment), up)
+    up.kill()
+    up.wait()
+    deadline = time.monotonic() + 40
+    while listens(int(environment["FIBREFLOW_API_PORT"])):
+        assert time.monotonic() < deadline, "the API outlived its supervisor"
+        time.sleep(0.1)
+    assert run(environment, "doctor").returncode == 0
+    assert not any((tmp_path / "data" / "run").glob(".s.PGSQL.*"))
