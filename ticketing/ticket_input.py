@@ -73,6 +73,14 @@ class _TicketInput(BaseModel):
 
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_zero_characters(cls, value: Any) -> Any:
+        """PostgreSQL's text has no room for them."""
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("must not hold zero characters")
+        return value
+
 
 class NewTicket(_TicketInput):
     """A ticket to be made. `status` is no field of it: where a ticket begins is ours to say."""

@@ -14,7 +14,7 @@ from admin_api.blueprints import blueprint
 from admin_api.context import actor, platform, unit_of_work
 from admin_api.idempotency import idempotent
 from admin_api.requests import parse_uuid
-from admin_api.responses import Success, success
+from admin_api.responses import Failure, Success, success
 from ticketing import ticket_views, tickets
 from ticketing.paging import MAX_DEPTH, MAX_ROWS, PageRequest
 from ticketing.ticket_changes import version
@@ -130,7 +130,7 @@ def list_tickets(query: TicketQuery) -> Response:
     return success(page.rows, pagination=page.pagination())
 
 
-@api.post("/tickets", responses={201: TicketAnswer})
+@api.post("/tickets", responses={201: TicketAnswer, 409: Failure})
 @requires("manager")
 @idempotent
 def create(body: NewTicket) -> Response:
@@ -140,7 +140,7 @@ def create(body: NewTicket) -> Response:
     return _with_version(success(ticket, f"Ticket {ticket['ticket_uid']} created", status=201), ticket)
 
 
-@api.get("/tickets/<ticket_id>", responses={200: TicketAnswer})
+@api.get("/tickets/<ticket_id>", responses={200: TicketAnswer, 404: Failure})
 @requires.signed_in()
 def read(ticket_id: str, query: DetailQuery) -> Response:
     """Return a ticket; its ETag is the version to change it by."""
@@ -152,7 +152,7 @@ def read(ticket_id: str, query: DetailQuery) -> Response:
     return _with_version(success({**ticket, **more}, meta={"enriched": enriched}), ticket)
 
 
-@api.put("/tickets/<ticket_id>", responses={200: TicketAnswer})
+@api.put("/tickets/<ticket_id>", responses={200: TicketAnswer, 404: Failure, 409: Failure})
 @requires("manager", "qa", "technician", "contractor")
 def update(ticket_id: str, body: TicketChanges) -> Response:
     """Change the fields that are given. With `If-Match` or `updated_at`, only if nobody changed the ticket since."""
@@ -162,7 +162,7 @@ def update(ticket_id: str, body: TicketChanges) -> Response:
     return _with_version(success(ticket, f"Ticket {ticket['ticket_uid']} updated"), ticket)
 
 
-@api.delete("/tickets/<ticket_id>", responses={200: TicketAnswer})
+@api.delete("/tickets/<ticket_id>", responses={200: TicketAnswer, 404: Failure, 409: Failure})
 @requires("manager")
 def delete(ticket_id: str) -> Response:
     """Cancel a ticket: nothing of a ticket is ever removed."""
@@ -172,7 +172,7 @@ def delete(ticket_id: str) -> Response:
     return _with_version(success(ticket, f"Ticket {ticket['ticket_uid']} deleted"), ticket)
 
 
-@api.get("/tickets/<ticket_id>/events", responses={200: TicketTimeline})
+@api.get("/tickets/<ticket_id>/events", responses={200: TicketTimeline, 404: Failure})
 @requires.signed_in()
 def list_events(ticket_id: str, query: Paging) -> Response:
     """Return what happened to a ticket, newest first; `meta.next_cursor` goes on."""
