@@ -57,29 +57,28 @@ def import_weekly_report(args: ImportWeeklyReport, job: JobContext) -> Outcome:
         return done(_counts(report))
     with job.step() as work:
         service.begin_importing(work, args.report_id)
-    total: int = report["total_rows"]
-    if report["phase"] not in ("previewed", "importing"):
-        total = _stage(job, report, args)
-    _write_tickets(job, report, total)
+    source = importing.Source(report["id"], report["report_uid"], report["created_by"], job.id, job.claim.request_id)
+    # The sheet's name is noted when every row is staged.
+    total: int = report["total_rows"] if report["sheet_name"] is not None else _stage(job, report, args, source)
+    _write_waiting(job, source, total)
     return done(_counts(service.complete(job.work, args.report_id, args.imported_by)))
 
 
-def _stage(job: JobContext, report: dict[str, Any], args: ImportWeeklyReport) -> int:
+def _stage(job: JobContext, report: dict[str, Any], args: ImportWeeklyReport, source: importing.Source) -> int:
     try:
-        return stage(job, report, args.sheet_name, settle=True)
+        return stage(job, report, args.sheet_name, settle=source)
     except REFUSALS as error:
         with job.step() as work:
             service.fail(work, args.report_id, error.code, error.message)
         raise Discard(error.message) from error
 
 
-def _write_tickets(job: JobContext, report: dict[str, Any], total: int) -> None:
-    """Settle the rows that wait, batch by batch.
+def _write_waiting(job: JobContext, source: importing.Source, total: int) -> None:
+    """Settle the rows that wait, batch by batch: all of a previewed report, hardly any of another.
 
     A batch that the database refuses is tried again in smaller ones until the row at fault stands alone and is
     rejected: one bad row never stops the others.
     """
-    source = importing.Source(report["id"], report["report_uid"], report["created_by"], job.id, job.claim.request_id)
     most = job.settings.import_batch_rows
     after, size = 0, most
     while True:
@@ -136,7 +135,7 @@ def submit(work: Work, settings: Settings, upload: Upload, *, preview: bool) -> 
     report_id = uuid7()
     key = f"imports/weekly/{week.year}/W{week.number:02d}/{report_id}.xlsx"
     sha256 = Storage.from_settings(settings).put(key, upload.data)
-    file = service.StoredFile(filename, key, sha256, len(upload.data))
+    file = service.StoredFile(filename, key, sha256, len(upload.data), rows)
     taken = service.take_in(work, report_id, file, week)
     if preview:
         enqueued = work.enqueue(

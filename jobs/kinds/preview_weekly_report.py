@@ -37,6 +37,8 @@ def preview_weekly_report(args: PreviewWeeklyReport, job: JobContext) -> Outcome
     """
     with job.read() as connection:
         report = service.find(connection, args.report_id)
+    with job.step() as work:
+        service.begin_checking(work, args.report_id)
     try:
         total = stage(job, report, args.sheet_name)
     except REFUSALS as error:

@@ -1,8 +1,8 @@
--- name: insert_report(id, year, week_number, report_date, original_filename, storage_key, file_sha256, file_size, created_by, now)^
+-- name: insert_report(id, year, week_number, report_date, original_filename, storage_key, file_sha256, file_size, total_rows, created_by, now)^
 -- Notes an upload under the next free number of its week; no row if another upload took that number meanwhile.
 insert into weekly_reports (
-    id, year, week_number, sequence, report_date, original_filename, storage_key, file_sha256, file_size, created_by,
-    created_at, updated_at
+    id, year, week_number, sequence, report_date, original_filename, storage_key, file_sha256, file_size, total_rows,
+    created_by, created_at, updated_at
 )
 select
     :id::uuid,
@@ -14,6 +14,7 @@ select
     :storage_key::text,
     :file_sha256::text,
     :file_size::bigint,
+    :total_rows::integer,
     :created_by::uuid,
     :now::timestamptz,
     :now::timestamptz
@@ -196,28 +197,28 @@ from (
 where :statuses::text [] is null or shown.status = any(:statuses::text []);
 
 -- name: begin_checking(report_id, now)!
--- Notes that the file is being read; what an earlier attempt counted is forgotten with its rows.
+-- Notes that the file is being read for its preview.
 update weekly_reports
 set
     phase = 'checking',
-    status = case when status = 'processing' then status else 'pending' end,
-    total_rows = 0,
-    processed_rows = 0,
-    created_count = 0,
-    updated_count = 0,
-    unchanged_count = 0,
-    duplicate_count = 0,
-    conflict_count = 0,
-    rejected_count = 0,
-    preview = '{}',
+    status = 'pending',
     failure_code = null,
     failure_message = null,
     updated_at = :now::timestamptz
 where id = :report_id;
 
--- name: delete_rows(report_id)!
--- Removes what an earlier attempt staged before it was killed.
-delete from weekly_report_rows where report_id = :report_id;
+-- name: last_staged_row(report_id)$
+-- Finds where staging goes on after an attempt that was killed.
+select max(row_number) as last_row from weekly_report_rows where report_id = :report_id;
+
+-- name: find_known_tickets(external_ids)
+-- Finds the tickets that rows are about, with what each heard last.
+select
+    external_id,
+    id,
+    source_hash
+from tickets
+where source = 'weekly_report' and external_id = any(:external_ids::text []);
 
 -- name: copy_rows#
 -- Takes staged rows in the order of staging.COLUMNS.
@@ -225,17 +226,22 @@ copy weekly_report_rows (
     report_id, row_number, cells, external_id, title, description, ticket_type, priority, status, dr_number,
     pole_number, pon_number, zone, address, project, project_id, assigned_text, assigned_to, contractor_text,
     assigned_contractor_id, fault_cause, fault_cause_details, ont_serial, ont_rx_level, reported_at, row_hash,
-    begin_status, verdict, errors, warnings, conflicts, outcome
+    begin_status, verdict, errors, warnings, conflicts, outcome, ticket_id
 ) from stdin;
 
--- name: finish_checking(report_id, sheet_name, header_mapping, now)^
--- Notes that every row is staged; rows that cannot become tickets count as processed from here on.
+-- name: finish_staging(report_id, sheet_name, header_mapping, now)$
+-- Notes that every row is staged and counts them anew; gives how many there are. Rows that cannot become tickets are
+-- settled from here on.
 with counted as (
     select
         count(*)::integer as total,
-        count(*) filter (where verdict = 'rejected')::integer as rejected,
-        count(*) filter (where verdict = 'duplicate')::integer as duplicate,
-        count(*) filter (where outcome = 'unchanged')::integer as unchanged
+        count(outcome)::integer as settled,
+        count(*) filter (where outcome = 'created')::integer as created,
+        count(*) filter (where outcome = 'updated')::integer as updated,
+        count(*) filter (where outcome = 'unchanged')::integer as unchanged,
+        count(*) filter (where outcome = 'conflict')::integer as conflict,
+        count(*) filter (where outcome = 'duplicate')::integer as duplicate,
+        count(*) filter (where outcome = 'rejected')::integer as rejected
     from weekly_report_rows
     where report_id = :report_id
 )
@@ -246,10 +252,13 @@ set
     sheet_name = :sheet_name::text,
     header_mapping = :header_mapping::jsonb,
     total_rows = counted.total,
-    processed_rows = counted.rejected + counted.duplicate + counted.unchanged,
-    rejected_count = counted.rejected,
-    duplicate_count = counted.duplicate,
+    processed_rows = counted.settled,
+    created_count = counted.created,
+    updated_count = counted.updated,
     unchanged_count = counted.unchanged,
+    conflict_count = counted.conflict,
+    duplicate_count = counted.duplicate,
+    rejected_count = counted.rejected,
     updated_at = :now::timestamptz
 from counted
 where r.id = :report_id
@@ -449,7 +458,7 @@ where id = :report_id;
 update weekly_reports
 set
     status = 'processing',
-    phase = case when phase in ('previewed', 'importing') then 'importing' else 'checking' end,
+    phase = 'importing',
     failure_code = null,
     failure_message = null,
     import_started_at = coalesce(import_started_at, :now::timestamptz),
@@ -457,8 +466,9 @@ set
 where id = :report_id;
 
 -- name: next_batch(report_id, after_row, batch_rows)^
--- Finds the last row of the next batch that is still to be imported, and how many rows it has; null at the end.
+-- Finds the bounds of the next batch that is still to be imported, and how many rows it has; nulls at the end.
 select
+    min(pending.row_number) as first_row,
     max(pending.row_number) as last_row,
     count(*)::integer as row_count
 from (
@@ -573,19 +583,23 @@ where
 
 -- name: insert_steps_of_planned(report_id, after_row, up_to_row, now)!
 -- Makes the 12 verification steps of the new tickets, in the order of their key: the index only grows at its end.
+-- The tickets alone are sorted: twelve times as many rows would be sorted on disk.
 insert into verification_steps (ticket_id, step_number, created_at)
 select
-    r.ticket_id,
+    made.ticket_id,
     step.step_number,
     :now::timestamptz
-from weekly_report_rows as r
-cross join verification_step_types as step
-where
-    r.report_id = :report_id
-    and r.row_number > :after_row::integer
-    and r.row_number <= :up_to_row::integer
-    and r.outcome = 'created'
-order by r.ticket_id, step.step_number;
+from (
+    select r.ticket_id
+    from weekly_report_rows as r
+    where
+        r.report_id = :report_id
+        and r.row_number > :after_row::integer
+        and r.row_number <= :up_to_row::integer
+        and r.outcome = 'created'
+    order by r.ticket_id
+) as made
+cross join verification_step_types as step;
 
 -- name: insert_events_of_planned(report_id, after_row, up_to_row, event_type, report_uid, actor_kind, actor_id, actor_name, job_id, request_id, now)!
 -- Writes the first line of the timeline of each new ticket.
@@ -724,17 +738,18 @@ from unnest(:row_numbers::integer [], :ticket_ids::uuid [], :outcomes::text [], 
     as done (row_number, ticket_id, outcome, conflicts)
 where r.report_id = :report_id and r.row_number = done.row_number;
 
--- name: add_counts(report_id, created, updated, unchanged, conflicts, rejected, now)$
+-- name: add_counts(report_id, created, updated, unchanged, conflict, duplicate, rejected, now)$
 -- Adds what a batch did to the report's counts; gives how many rows are settled now.
 update weekly_reports
 set
     processed_rows
-    = processed_rows + :created::integer + :updated::integer + :unchanged::integer + :conflicts::integer
-    + :rejected::integer,
+    = processed_rows + :created::integer + :updated::integer + :unchanged::integer + :conflict::integer
+    + :duplicate::integer + :rejected::integer,
     created_count = created_count + :created::integer,
     updated_count = updated_count + :updated::integer,
     unchanged_count = unchanged_count + :unchanged::integer,
-    conflict_count = conflict_count + :conflicts::integer,
+    conflict_count = conflict_count + :conflict::integer,
+    duplicate_count = duplicate_count + :duplicate::integer,
     rejected_count = rejected_count + :rejected::integer,
     updated_at = :now::timestamptz
 where id = :report_id

@@ -8,14 +8,18 @@ from uuid import UUID
 
 import pytest
 
+from integrations.storage import Storage
+from integrations.workbooks import SheetData, write_workbook
 from jobs.kinds.import_weekly_report import confirm
 from jobs.outcomes import JobCancelled
+from sql.database import queries
 from tests.factories import make_contractor, make_drop, make_project, make_user
 from tests.factories_weekly import import_report, upload_report, weekly_row, weekly_workbook
 from tests.running import run_jobs
 from ticketing.errors import AlreadyExists, ConditionNotMet
 from ticketing.people import SYSTEM
-from ticketing.weekly_reports import importing, service
+from ticketing.weekly_reports import importing, staging
+from ticketing.weekly_reports.staging import Stager
 
 if TYPE_CHECKING:
     from jobs.platform import Platform
@@ -362,7 +366,7 @@ def test_an_import_that_breaks_off_goes_on_without_a_double_or_missing_row(
     small_batches(platform, 10)
     rows = [weekly_row(FT_Ref=f"FT{number}") for number in range(45)]
     submitted = upload_report(platform, weekly_workbook(*rows))
-    whole, calls = importing.import_batch, iter(range(1, 100))
+    whole, calls = importing.settle, iter(range(1, 100))
 
     def breaking(*arguments: Any, **more: Any) -> Any:
         batch = whole(*arguments, **more)
@@ -371,7 +375,7 @@ def test_an_import_that_breaks_off_goes_on_without_a_double_or_missing_row(
         return batch
 
     with monkeypatch.context() as patched:
-        patched.setattr(importing, "import_batch", breaking)
+        patched.setattr(importing, "settle", breaking)
         (job,) = run_jobs(platform)
     assert job["state"] == "retryable"
     assert len(tickets(platform)) == (broken_batch - 1) * 10
@@ -385,44 +389,61 @@ def test_an_import_that_breaks_off_goes_on_without_a_double_or_missing_row(
     assert read(platform, "select count(*) from ticket_events")[0]["count"] == 45
 
 
-def test_staging_that_breaks_off_starts_over(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_that_breaks_off_goes_on(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     small_batches(platform, 10)
-    submitted = upload_report(platform, weekly_workbook(*[weekly_row(FT_Ref=f"FT{number}") for number in range(25)]))
-    whole = service.complete
-    from ticketing.weekly_reports.staging import Stager
-
+    rows = [weekly_row(FT_Ref=f"FT{number % 20}") for number in range(25)]
+    submitted = upload_report(platform, weekly_workbook(*rows), preview=True)
     stage, calls = Stager.stage, iter(range(1, 100))
 
-    def breaking(stager: Stager, *arguments: Any) -> None:
-        stage(stager, *arguments)
+    def breaking(stager: Stager, *arguments: Any, **more: Any) -> Any:
+        tally = stage(stager, *arguments, **more)
         if next(calls) == 2:
             raise ConnectionResetError("the machine went away")
+        return tally
 
     with monkeypatch.context() as patched:
         patched.setattr(Stager, "stage", breaking)
         run_jobs(platform)
-    assert tickets(platform) == []
+    assert len(outcomes(platform, submitted.report_id)) == 10
     retry_now(platform)
     run_jobs(platform)
-    assert report(platform, submitted.report_id)["created_count"] == 25
-    assert whole is service.complete
+    preview = report(platform, submitted.report_id)["preview"]
+    assert (preview["total"], preview["new"], preview["duplicate"]) == (25, 20, 5)
+    with platform.begin(SYSTEM) as work:
+        confirm(work, submitted.report_id)
+    run_jobs(platform)
+    assert len(tickets(platform)) == 20
+
+
+def test_two_imports_of_the_same_new_rows_make_each_ticket_once(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one plans tickets that the first one has made by the time it writes."""
+    first = upload_report(platform, weekly_workbook(weekly_row(Zone=1), weekly_row(FT_Ref="FT2")))
+    find = staging._find_known
+    monkeypatch.setattr(staging, "_find_known", lambda connection, rows: {})
+    second = upload_report(platform, weekly_workbook(weekly_row(Zone=2), weekly_row(FT_Ref="FT2")))
+    run_jobs(platform)
+    assert find is not staging._find_known
+    assert [made["external_id"] for made in tickets(platform)] == ["FT2", "FT490441"]
+    assert outcomes(platform, first.report_id) == [(2, "created"), (3, "created")]
+    assert outcomes(platform, second.report_id) == [(2, "updated"), (3, "unchanged")]
+    assert read(platform, "select count(*) from verification_steps")[0]["count"] == 24
 
 
 def test_a_cancelled_import_keeps_whole_batches_only(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     small_batches(platform, 10)
     submitted = upload_report(platform, weekly_workbook(*[weekly_row(FT_Ref=f"FT{number}") for number in range(25)]))
-    whole, calls = importing.import_batch, iter(range(1, 100))
+    whole, calls = importing.settle, iter(range(1, 100))
 
     def cancelled(*arguments: Any, **more: Any) -> Any:
         if next(calls) == 2:
             raise JobCancelled("asked to")
         return whole(*arguments, **more)
 
-    monkeypatch.setattr(importing, "import_batch", cancelled)
+    monkeypatch.setattr(importing, "settle", cancelled)
     run_jobs(platform)
     assert len(tickets(platform)) == 10
-    from sql.database import queries
-
     with platform.read() as connection:
         shown = queries("weekly_reports").show_report(connection, report_id=submitted.report_id)
     assert (shown["status"], shown["failure_code"]) == ("failed", "JOB_CANCELLED")
@@ -446,8 +467,6 @@ def test_a_row_that_the_database_refuses_is_rejected_alone(platform: Platform) -
 
 
 def test_a_file_that_changed_in_the_store_fails_the_report_with_the_reason(platform: Platform) -> None:
-    from integrations.storage import Storage
-
     submitted = upload_report(platform, weekly_workbook(weekly_row()))
     key = report(platform, submitted.report_id)["storage_key"]
     Storage.from_settings(platform.settings).put(key, weekly_workbook(weekly_row(FT_Ref="FT2")))
@@ -459,8 +478,6 @@ def test_a_file_that_changed_in_the_store_fails_the_report_with_the_reason(platf
 
 
 def test_the_named_sheet_is_the_one_that_is_imported(platform: Platform) -> None:
-    from integrations.workbooks import SheetData, write_workbook
-
     data = write_workbook(
         [
             SheetData("Tickets", ["FT Ref", "Title", "Status", "Priority"], [["FT1", "x", "Open", "Low"]]),

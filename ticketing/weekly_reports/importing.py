@@ -1,5 +1,8 @@
 """Writing tickets from staged rows, a batch at a time; each batch is one transaction, so a killed import goes on.
 
+An import without a preview stages a batch and settles it in one transaction; one that was previewed finds its rows
+waiting. What follows is the same for both.
+
 New tickets, their steps and events, and rows that say nothing new are settled by set-based statements. Rows that
 changed are few: they are compared one by one by the pure rules of `changes` and written back with one statement.
 """
@@ -27,6 +30,7 @@ from ticketing.ticket_events import (
 )
 from ticketing.weekly_reports.changes import Change, merge
 from ticketing.weekly_reports.rows import Problem
+from ticketing.weekly_reports.staging import Tally
 
 # The one column whose name on the wire, and so in events, is another.
 _WIRE_NAMES = {"zone": "zone_id"}
@@ -44,6 +48,19 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Rows of a report: those after one row number up to another."""
+
+    report_id: UUID
+    after_row: int
+    up_to_row: int
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the bounds as parameters of the queries."""
+        return {"report_id": self.report_id, "after_row": self.after_row, "up_to_row": self.up_to_row}
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """How far the import is: the last row that is settled, and how many are, rejected and duplicate ones included."""
 
@@ -51,28 +68,34 @@ class Batch:
     processed: int
 
 
+def settle(work: UnitOfWork, source: Source, bounds: Bounds, tally: Tally) -> Batch:
+    """Do what staging decided about the rows within bounds, in the transaction that staged them."""
+    created = _create(work, source, bounds, tally.created)
+    waiting = tally.waiting + tally.created - created
+    outcomes = _change(work, source, bounds) if waiting else []
+    counts = {
+        "created": created,
+        "updated": outcomes.count("updated"),
+        "unchanged": tally.unchanged + outcomes.count("unchanged"),
+        "conflict": outcomes.count("conflict"),
+        "duplicate": tally.duplicate,
+        "rejected": tally.rejected,
+    }
+    return Batch(bounds.up_to_row, _add_counts(work, source, counts))
+
+
 def import_batch(work: UnitOfWork, source: Source, *, after_row: int, batch_rows: int) -> Batch | None:
-    """Settle the next rows of a report that wait; None when there are none after `after_row`."""
-    upcoming = queries("weekly_reports").next_batch(
-        work.connection, report_id=source.report_id, after_row=after_row, batch_rows=batch_rows
-    )
+    """Settle the next rows of a report that were staged to wait; None when there are none after `after_row`."""
+    statements, connection = queries("weekly_reports"), work.connection
+    upcoming = statements.next_batch(connection, report_id=source.report_id, after_row=after_row, batch_rows=batch_rows)
     if upcoming["last_row"] is None:
         return None
-    bounds = {"report_id": source.report_id, "after_row": after_row, "up_to_row": upcoming["last_row"]}
-    created = _create(work, source, bounds)
-    unchanged: int = queries("weekly_reports").settle_unchanged(work.connection, **bounds)
-    outcomes = _change(work, source, bounds) if created + unchanged < upcoming["row_count"] else []
-    processed = queries("weekly_reports").add_counts(
-        work.connection,
-        report_id=source.report_id,
-        created=created,
-        updated=outcomes.count("updated"),
-        unchanged=unchanged + outcomes.count("unchanged"),
-        conflicts=outcomes.count("conflict"),
-        rejected=0,
-        now=work.now,
-    )
-    return Batch(upcoming["last_row"], processed)
+    # From the first row that waits: rows that an earlier attempt settled lie before it and are not written again.
+    bounds = Bounds(source.report_id, upcoming["first_row"] - 1, upcoming["last_row"])
+    planned: int = statements.plan_new_tickets(connection, **bounds.parameters())
+    unchanged: int = statements.settle_unchanged(connection, **bounds.parameters())
+    waiting = upcoming["row_count"] - planned - unchanged
+    return settle(work, source, bounds, Tally(created=planned, unchanged=unchanged, waiting=waiting))
 
 
 def reject_next(work: UnitOfWork, source: Source, *, after_row: int, why: psycopg.Error) -> Batch | None:
@@ -89,24 +112,29 @@ def reject_next(work: UnitOfWork, source: Source, *, after_row: int, why: psycop
         row_number=upcoming["last_row"],
         errors=to_json([problem.as_json()]).decode(),
     )
-    nothing = dict.fromkeys(("created", "updated", "unchanged", "conflicts"), 0)
-    processed = statements.add_counts(connection, report_id=source.report_id, **nothing, rejected=1, now=work.now)
-    return Batch(upcoming["last_row"], processed)
+    return Batch(upcoming["last_row"], _add_counts(work, source, {"rejected": 1}))
 
 
-def _create(work: UnitOfWork, source: Source, bounds: Mapping[str, Any]) -> int:
-    """Make the tickets of rows that have none, each with its steps and the first line of its timeline."""
-    statements, connection = queries("weekly_reports"), work.connection
-    planned: int = statements.plan_new_tickets(connection, **bounds)
+def _add_counts(work: UnitOfWork, source: Source, counts: Mapping[str, int]) -> int:
+    nothing = dict.fromkeys(("created", "updated", "unchanged", "conflict", "duplicate", "rejected"), 0)
+    processed: int = queries("weekly_reports").add_counts(
+        work.connection, report_id=source.report_id, now=work.now, **{**nothing, **counts}
+    )
+    return processed
+
+
+def _create(work: UnitOfWork, source: Source, bounds: Bounds, planned: int) -> int:
+    """Make the planned tickets, each with its steps and the first line of its timeline; returns how many were made."""
+    statements, connection, within = queries("weekly_reports"), work.connection, bounds.parameters()
     if not planned:
         return 0
-    made: int = statements.insert_planned_tickets(connection, **bounds, created_by=source.created_by, now=work.now)
+    made: int = statements.insert_planned_tickets(connection, **within, created_by=source.created_by, now=work.now)
     if made < planned:
-        statements.unplan_taken_tickets(connection, **bounds)
-    statements.insert_steps_of_planned(connection, **bounds, now=work.now)
+        statements.unplan_taken_tickets(connection, **within)
+    statements.insert_steps_of_planned(connection, **within, now=work.now)
     statements.insert_events_of_planned(
         connection,
-        **bounds,
+        **within,
         event_type=TicketCreated.name,
         report_uid=source.report_uid,
         actor_kind=work.actor.kind,
@@ -119,11 +147,11 @@ def _create(work: UnitOfWork, source: Source, bounds: Mapping[str, Any]) -> int:
     return made
 
 
-def _change(work: UnitOfWork, source: Source, bounds: Mapping[str, Any]) -> list[str]:
+def _change(work: UnitOfWork, source: Source, bounds: Bounds) -> list[str]:
     """Apply what changed rows may change and record the rest as conflicts; returns the rows' outcomes."""
     statements, connection = queries("weekly_reports"), work.connection
-    statements.lock_tickets_of_batch(connection, **bounds)
-    rows = list_changed(connection, source.report_id, bounds["after_row"], bounds["up_to_row"])
+    statements.lock_tickets_of_batch(connection, **bounds.parameters())
+    rows = list_changed(connection, bounds)
     changes = [(row, compare(row)) for row in rows]
     statements.update_tickets(connection, changes=to_json([_written(*pair) for pair in changes]).decode(), now=work.now)
     for row, change in changes:
@@ -140,13 +168,9 @@ def _change(work: UnitOfWork, source: Source, bounds: Mapping[str, Any]) -> list
     return outcomes
 
 
-def list_changed(connection: Connection, report_id: UUID, after_row: int, up_to_row: int) -> list[dict[str, Any]]:
+def list_changed(connection: Connection, bounds: Bounds) -> list[dict[str, Any]]:
     """Read the rows that say something else than their ticket heard last, with the ticket as it is."""
-    return list(
-        queries("weekly_reports").list_changed(
-            connection, report_id=report_id, after_row=after_row, up_to_row=up_to_row
-        )
-    )
+    return list(queries("weekly_reports").list_changed(connection, **bounds.parameters()))
 
 
 def compare(row: Mapping[str, Any]) -> Change:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sql.database import Connection, queries
-from ticketing.weekly_reports.importing import compare, list_changed, outcome_of
+from ticketing.weekly_reports.importing import Bounds, compare, list_changed, outcome_of
 
 SAMPLES = 10
 CONFLICTS_SHOWN = 50
@@ -49,7 +49,7 @@ def _compare_changed(connection: Connection, report_id: UUID) -> tuple[list[str]
     conflicts: list[dict[str, Any]] = []
     after = 0
     while bounds := _next_bounds(connection, report_id, after):
-        for row in list_changed(connection, report_id, after, bounds):
+        for row in list_changed(connection, Bounds(report_id, after, bounds)):
             change = compare(row)
             outcomes.append(outcome_of(change))
             if change.conflicts and len(conflicts) < CONFLICTS_SHOWN:

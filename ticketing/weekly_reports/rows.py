@@ -89,9 +89,19 @@ class SheetRow:
     problems: list[Problem] = field(default_factory=list)
 
     @property
+    def errors(self) -> list[Problem]:
+        """What keeps the row from becoming a ticket."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """What somebody should look at, though the row is taken."""
+        return [problem for problem in self.problems if problem.severity == "warning"]
+
+    @property
     def rejected(self) -> bool:
         """Whether an error keeps the row from becoming a ticket."""
-        return any(problem.severity == "error" for problem in self.problems)
+        return self.row_hash is None
 
 
 class RowReader:

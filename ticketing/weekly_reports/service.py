@@ -89,12 +89,13 @@ def _day_in(today: date, year: int | None, number: int | None) -> date:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """An uploaded workbook, where it is stored and what it was called."""
+    """An uploaded workbook, where it is stored and what it was called. `rows` may count empty ones too."""
 
     filename: str
     storage_key: str
     sha256: str
     size: int
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ def take_in(work: UnitOfWork, report_id: UUID, file: StoredFile, week: Week) -> 
             storage_key=file.storage_key,
             file_sha256=file.sha256,
             file_size=file.size,
+            total_rows=file.rows,
             created_by=work.actor.user_id,
             now=work.now,
         )
@@ -162,6 +164,11 @@ def find(connection: Connection, report_id: UUID) -> dict[str, Any]:
     if report is None:
         raise no_such_report(report_id)
     return report
+
+
+def begin_checking(work: UnitOfWork, report_id: UUID) -> None:
+    """Note that the file is being read for its preview."""
+    queries("weekly_reports").begin_checking(work.connection, report_id=report_id, now=work.now)
 
 
 def begin_importing(work: UnitOfWork, report_id: UUID) -> None:

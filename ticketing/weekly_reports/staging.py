@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
+from runtime.identifiers import uuid7
 from sql.database import Connection, queries
 from ticketing.events import UnitOfWork
 from ticketing.weekly_reports.changes import begin
@@ -34,17 +35,37 @@ AHEAD = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class ReadRow:
-    """A row between its reading and its staging: as it was read, and with all its cells by header."""
+    """A row between its reading and its staging: as it was read, with all its cells by header as JSON text.
+
+    `duplicate` says which earlier row it repeats, if any.
+    """
 
     row: SheetRow
-    cells: dict[str, Cell]
+    cells: str
+    duplicate: Problem | None
+
+    @property
+    def verdict(self) -> str:
+        """What the sheet alone says of the row: ok, duplicate or rejected."""
+        return "rejected" if self.row.rejected else "duplicate" if self.duplicate else "ok"
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many rows were staged, by what became of them at once; `waiting` ones are for `importing` to compare."""
+
+    created: int = 0
+    unchanged: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    waiting: int = 0
 
 
 class Stager:
     """Stages one report's rows, a chunk at a time and in the order of the sheet.
 
-    It remembers the identities it has seen, so one stager reads the whole sheet; an attempt that was killed begins
-    again.
+    It remembers the identities it has read, so one stager reads the whole sheet. `read` touches nothing but the stager:
+    it may run in a thread ahead of `stage`.
     """
 
     def __init__(self, report_id: UUID, columns: Columns, references: References, now: datetime) -> None:
@@ -57,44 +78,52 @@ class Stager:
 
     def read(self, numbered: Iterable[tuple[int, Sequence[Cell]]]) -> list[ReadRow]:
         """Read (row number, cells) pairs; empty rows are left out."""
-        read = ((number, cells, self._reader.read(number, cells)) for number, cells in numbered)
-        return [ReadRow(row, self._by_header(cells)) for _, cells, row in read if row is not None]
+        read: list[ReadRow] = []
+        for number, cells in numbered:
+            row = self._reader.read(number, cells)
+            if row is not None:
+                read.append(ReadRow(row, _text(self._by_header(cells)), self._duplicate(row)))
+        return read
 
-    def stage(self, connection: Connection, rows: Sequence[ReadRow]) -> None:
-        """Look up what the rows name and write them down, each with its verdict."""
+    def stage(self, connection: Connection, rows: Sequence[ReadRow], *, settle: bool) -> Tally:
+        """Look up what the rows name and write them down, each with its verdict.
+
+        With `settle` each gets its outcome at once, against the tickets as they are now: an id for the ticket that
+        `importing.settle` is to create in this same transaction, or that it is unchanged. Else all `ok` rows wait.
+        """
         statements = queries("weekly_reports")
         drops = _find_drops(connection, rows)
+        known = _find_known(connection, rows) if settle else None
+        tally = Tally()
         with connection.cursor() as cursor, cursor.copy(statements.copy_rows.sql) as copy:
             for read in rows:
-                copy.write_row(self._staged(read, drops))
+                copy.write_row(self._staged(read, drops, _settle(read, known, tally)))
+        return tally
 
     def _by_header(self, cells: Sequence[Cell]) -> dict[str, Cell]:
-        return {
-            header: cells[place] for place, header in self._headers if place < len(cells) and cells[place] is not None
-        }
+        return {header: cell for place, header in self._headers if (cell := _at(cells, place)) is not None}
 
-    def _staged(self, read: ReadRow, drops: Mapping[str, Drop]) -> tuple[object, ...]:
-        row = read.row
-        rejected = row.rejected
-        offer = {} if rejected else resolve(row, self._columns, self._references, drops)
-        beginning = None if rejected else begin(offer)
-        duplicate = None if rejected else self._duplicate(row)
-        verdict = "rejected" if rejected else "duplicate" if duplicate else "ok"
-        errors = [problem for problem in row.problems if problem.severity == "error"]
+    def _staged(
+        self, read: ReadRow, drops: Mapping[str, Drop], settled: tuple[str | None, UUID | None]
+    ) -> tuple[object, ...]:
+        row, verdict = read.row, read.verdict
+        offer = {} if row.rejected else resolve(row, self._columns, self._references, drops)
+        beginning = None if row.rejected else begin(offer)
         conflict = beginning.conflict if beginning and verdict == "ok" else None
+        errors = [read.duplicate] if read.duplicate else row.errors
         return (
             self._report_id,
             row.row_number,
-            _json(read.cells),
+            read.cells,
             row.external_id,
-            *[offer.get(name) for name in _OFFERED],
+            *map(offer.get, _OFFERED),
             row.row_hash,
             beginning.status if beginning else None,
             verdict,
-            _json([problem.as_json() for problem in ([duplicate] if duplicate else errors)]),
-            _json([problem.as_json() for problem in row.problems if problem.severity == "warning"]),
-            _json([conflict.as_json()] if conflict else None),
-            None if verdict == "ok" else verdict,
+            _list([problem.as_json() for problem in errors]),
+            _list([problem.as_json() for problem in row.warnings]),
+            _list([conflict.as_json()] if conflict else []),
+            *settled,
         )
 
     def _duplicate(self, row: SheetRow) -> Problem | None:
@@ -122,10 +151,10 @@ def load_references(connection: Connection) -> References:
     )
 
 
-def restart(work: UnitOfWork, report_id: UUID) -> None:
-    """Make ready for staging: what an attempt that was killed left behind is removed."""
-    queries("weekly_reports").begin_checking(work.connection, report_id=report_id, now=work.now)
-    queries("weekly_reports").delete_rows(work.connection, report_id=report_id)
+def last_staged_row(connection: Connection, report_id: UUID) -> int:
+    """Return the number of the last row that is staged, 0 for none: rows are staged in their order."""
+    last: int | None = queries("weekly_reports").last_staged_row(connection, report_id=report_id)
+    return last or 0
 
 
 def finish(work: UnitOfWork, report_id: UUID, sheet_name: str, columns: Columns) -> int:
@@ -187,14 +216,14 @@ def finish_again(work: UnitOfWork, report_id: UUID, same: SameFile) -> int:
 
 
 def _finish(work: UnitOfWork, report_id: UUID, sheet_name: str, mapping: dict[str, Any]) -> int:
-    counted = queries("weekly_reports").finish_checking(
+    total: int = queries("weekly_reports").finish_staging(
         work.connection,
         report_id=report_id,
         sheet_name=sheet_name,
-        header_mapping=_json(mapping),
+        header_mapping=_text(mapping),
         now=work.now,
     )
-    return int(counted["total_rows"])
+    return total
 
 
 def _kept_headers(columns: Columns) -> list[tuple[int, str]]:
@@ -218,6 +247,44 @@ def _find_drops(connection: Connection, rows: Sequence[ReadRow]) -> dict[str, Dr
     return {drop.pop("dr_number"): Drop(**drop) for drop in found}
 
 
-def _json(value: Any) -> str | None:
-    """Return JSON text for a jsonb column; None for nothing to say."""
-    return to_json(value, inf_nan_mode="null").decode() if value else None
+def _find_known(connection: Connection, rows: Sequence[ReadRow]) -> dict[str, tuple[UUID, bytes | None]]:
+    """Return id and hash of the tickets that rows are about, by external id."""
+    wanted = [read.row.external_id for read in rows if read.verdict == "ok"]
+    found = queries("weekly_reports").find_known_tickets(connection, external_ids=wanted)
+    return {ticket["external_id"]: (ticket["id"], ticket["source_hash"]) for ticket in found}
+
+
+def _settle(
+    read: ReadRow, known: Mapping[str, tuple[UUID, bytes | None]] | None, tally: Tally
+) -> tuple[str | None, UUID | None]:
+    """Return the outcome of a row and its ticket, as far as they are clear at once, and count it."""
+    row = read.row
+    if read.verdict == "rejected":
+        tally.rejected += 1
+        return "rejected", None
+    if read.verdict == "duplicate":
+        tally.duplicate += 1
+        return "duplicate", None
+    ticket = (known or {}).get(row.external_id or "")
+    if known is not None and ticket is None:
+        tally.created += 1
+        return "created", uuid7()
+    if ticket is not None and ticket[1] == row.row_hash:
+        tally.unchanged += 1
+        return "unchanged", ticket[0]
+    tally.waiting += 1
+    return None, None
+
+
+def _at(cells: Sequence[Cell], place: int) -> Cell:
+    return cells[place] if place < len(cells) else None
+
+
+def _text(value: Any) -> str:
+    """Return JSON text for a jsonb column."""
+    return to_json(value, inf_nan_mode="null").decode()
+
+
+def _list(values: list[dict[str, Any]]) -> str | None:
+    """Return JSON text of a list; None for an empty one."""
+    return _text(values) if values else None
