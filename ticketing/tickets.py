@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from sql.database import queries
-from ticketing.errors import AlreadyExists, Forbidden, StaleWrite
+from ticketing.errors import AlreadyExists, Forbidden, InvalidInput, StaleWrite
 from ticketing.events import UnitOfWork
 from ticketing.people import ActingUser, acting_user, resolve_references
 from ticketing.status import Facts, require_move
@@ -37,7 +37,7 @@ from ticketing.ticket_events import (
 )
 from ticketing.ticket_input import NewTicket, TicketChanges, position_columns
 from ticketing.ticket_views import load_sight, no_such_ticket, read_ticket
-from ticketing.vocabulary import Status
+from ticketing.vocabulary import FAULT_TYPES, Status
 
 _REFERENCES = ("assigned_to", "assigned_contractor_id", "assigned_team_id", "project_id")
 
@@ -209,6 +209,7 @@ def _move_and_write(
     """Apply changed fields and a move together, or raise and apply neither."""
     details: dict[str, Any] = {"reason": reason} if reason else {}
     closed_by = None
+    _require_cause_kept(ticket, changed)
     if target != ticket["status"]:
         require_move(ticket["status"], target, _facts(work, ticket, changed, reason))
         if target == Status.CLOSED:
@@ -222,6 +223,14 @@ def _move_and_write(
         return
     _write(work, ticket, {**changed, **withdrawn, **moved})
     _record(work, ticket, changed, moved, withdrawn, details)
+
+
+def _require_cause_kept(ticket: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
+    """Raise InvalidInput where a closed fault would lose the cause that closing it needed."""
+    loses_cause = "fault_cause" in changed and changed["fault_cause"] is None
+    if loses_cause and ticket["status"] == Status.CLOSED and ticket["ticket_type"] in FAULT_TYPES:
+        problem = "a fault that is closed keeps a cause; name another one instead"
+        raise InvalidInput(f"fault_cause: {problem}", details={"fault_cause": problem})
 
 
 def _facts(work: UnitOfWork, ticket: Mapping[str, Any], changed: Mapping[str, Any], reason: str | None) -> Facts:

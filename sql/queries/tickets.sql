@@ -115,7 +115,8 @@ from (
 ) as counted;
 
 -- name: lock_ticket(ticket_id, see_all, see_user, see_contractor, see_teams)^
--- Takes a ticket for changing: whoever else wants to change it waits until this transaction ends.
+-- Takes a ticket for changing: whoever else wants to change it, or to add to it, waits until this transaction ends. So
+-- what the conditions of a move ask (an accepted risk, a readiness check) cannot change between the asking and the move.
 select
     id,
     ticket_uid,
@@ -163,7 +164,7 @@ where
         or assigned_contractor_id = :see_contractor::uuid
         or assigned_team_id = any(:see_teams::uuid [])
     )
-for no key update;
+for update;
 
 -- name: insert_ticket(source, external_id, ticket_type, priority, status, title, description, client_name, client_contact, client_email, dr_number, pole_number, pon_number, zone_id, project_id, address, latitude, longitude, assigned_to, assigned_contractor_id, assigned_team_id, assigned_team, created_by, now)^
 -- Makes a ticket and its verification steps; no row if the source's own reference has a ticket already.
@@ -241,7 +242,8 @@ set
     rectification_count = :rectification_count,
     sla_due_at = :sla_due_at::timestamptz,
     sla_first_response_at = :sla_first_response_at::timestamptz,
-    sla_breached = :sla_breached,
+    sla_breached = :sla_breached::boolean,
+    sla_breached_at = case when :sla_breached::boolean then sla_breached_at end,
     updated_at = :updated_at,
     closed_at = :closed_at::timestamptz,
     closed_by = :closed_by::uuid

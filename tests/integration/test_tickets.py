@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -17,7 +18,7 @@ from runtime.settings import Settings
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import Row, make_contractor, make_drop, make_project, make_team, make_team_member, make_ticket
-from tests.factories_tickets import NOON, actor_of, complete_steps, make_actor, make_readiness_check, make_risk
+from tests.factories_tickets import NOON, complete_steps, make_actor, make_readiness_check, make_risk
 from ticketing import ticket_views, tickets
 from ticketing.errors import (
     AlreadyExists,
@@ -78,6 +79,16 @@ def events(connection: Connection, ticket_id: UUID) -> list[dict[str, Any]]:
 def missing(error: ConditionNotMet) -> list[str]:
     assert isinstance(error.details, dict)
     return [item["condition"] for item in error.details["missing"]]
+
+
+def wait_until_somebody_waits(connection: Connection) -> None:
+    """Return as soon as some transaction of this database waits for another one's lock."""
+    end = time.monotonic() + WAIT
+    waiting = (
+        "select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    )
+    while connection.execute(waiting).fetchone() == {"n": 0}:
+        assert time.monotonic() < end, "nobody waits"
 
 
 class TestCreating:
@@ -403,6 +414,18 @@ class TestMoving:
         closed = update(platform, manager, ticket["id"], status="closed", fault_cause="workmanship")
         assert (closed["closed_at"], closed["closed_by"]) == (NOON, manager.user_id)
 
+    def test_what_is_closed_may_be_corrected_but_keeps_a_cause(
+        self, platform: Platform, connection: Connection, manager: Actor
+    ) -> None:
+        ticket = make_ticket(connection, status="closed", created_at=NOON, sla_breached=True, sla_breached_at=NOON)
+        corrected = update(platform, manager, ticket["id"], fault_cause="vandalism", sla_breached=False)
+        assert (corrected["fault_cause"], corrected["sla_breached"]) == ("vandalism", False)
+        assert corrected["closed_at"] == ticket["closed_at"]
+        with pytest.raises(InvalidInput) as caught:
+            update(platform, manager, ticket["id"], fault_cause=None)
+        assert isinstance(caught.value.details, dict)
+        assert list(caught.value.details) == ["fault_cause"]
+
     def test_an_admin_closes_for_somebody_and_a_manager_does_not(
         self, platform: Platform, connection: Connection, manager: Actor
     ) -> None:
@@ -537,6 +560,19 @@ class TestRacing:
         assert [type(error) for error in lost] == [StaleWrite] * 3
         assert ticket_views.read_ticket(connection, ticket["id"])["address"] == won[0]["address"]
 
+    def test_a_risk_accepted_meanwhile_stops_a_closing(
+        self, platform: Platform, connection: Connection, manager: Actor
+    ) -> None:
+        ticket = make_ticket(connection, status="qa_approved", created_at=NOON, fault_cause="unknown")
+        with ThreadPoolExecutor(1) as pool:
+            with platform.database.transaction() as other:
+                make_risk(other, ticket["id"])
+                closing = pool.submit(update, platform, manager, ticket["id"], status="closed")
+                wait_until_somebody_waits(connection)
+            with pytest.raises(ConditionNotMet) as caught:
+                closing.result(WAIT)
+        assert missing(caught.value) == ["no_active_risks"]
+
     def test_of_two_creations_for_one_reference_one_wins(
         self, platform: Platform, connection: Connection, manager: Actor
     ) -> None:
@@ -545,7 +581,3 @@ class TestRacing:
         assert [type(error) for error in lost] == [AlreadyExists]
         row = connection.execute("select count(*) as n from verification_steps").fetchone()
         assert row == {"n": 12}
-
-
-def test_an_actor_is_who_the_row_says(connection: Connection) -> None:
-    assert actor_of({"name": "A", "id": UUID(int=1), "contractor_id": None, "roles": ["qa"]}).has_role("qa")
