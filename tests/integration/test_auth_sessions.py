@@ -150,7 +150,7 @@ def now_plus(seconds: int) -> int:
         {"sub": None},
         {"sub": 7},
     ],
-    ids=str,
+    ids=",".join,
 )
 def test_a_session_with_a_wrong_claim_is_refused(sessions: ClerkSessions, sign: Sign, changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidSession):
