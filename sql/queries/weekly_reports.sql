@@ -812,3 +812,15 @@ where
     )
 order by r.row_number
 limit :row_limit::integer;
+
+-- name: list_errors(report_id, row_limit)
+-- Reads the first errors of a report, each with the row that it is about.
+select
+    r.row_number,
+    error.value as error,
+    r.cells
+from weekly_report_rows as r
+cross join lateral jsonb_array_elements(r.errors) as error (value)
+where r.report_id = :report_id
+order by r.row_number
+limit :row_limit::integer;

@@ -73,7 +73,7 @@ class Stager:
         self._columns = columns
         self._references = references
         self._reader = RowReader(columns, not_after=now + AHEAD)
-        self._headers = _kept_headers(columns)
+        self._headers = kept_headers(columns)
         self._first: dict[str, tuple[int, bytes | None]] = {}
 
     def read(self, numbered: Iterable[tuple[int, Sequence[Cell]]]) -> list[ReadRow]:
@@ -167,7 +167,7 @@ def describe(columns: Columns) -> dict[str, Any]:
     return {
         "reading": READING,
         "row": columns.row_number,
-        "headers": [header for _, header in _kept_headers(columns)],
+        "headers": [header for _, header in kept_headers(columns)],
         "fields": {name: columns.headers[places[0]] for name, places in columns.positions.items()},
     }
 
@@ -226,7 +226,7 @@ def _finish(work: UnitOfWork, report_id: UUID, sheet_name: str, mapping: dict[st
     return total
 
 
-def _kept_headers(columns: Columns) -> list[tuple[int, str]]:
+def kept_headers(columns: Columns) -> list[tuple[int, str]]:
     """Return (position, name) of the columns that are kept with a row: all but ours, each under a name of its own."""
     kept: list[tuple[int, str]] = []
     taken: set[str] = set()
