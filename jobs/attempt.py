@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jobs.ledger import Claim, LogLine
+from jobs.ledger import Claim, LogLine, Progress
 from jobs.outcomes import JobCancelled, Superseded
 
 MAX_LOG_LINES = 500
 MAX_LOG_LINE_LENGTH = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a job is; `total` None means that it is not known."""
-
-    done: int
-    total: int | None
-    phase: str | None
 
 
 class Attempt:
@@ -30,6 +20,7 @@ class Attempt:
         self.claim = claim
         self.thread: int | None = None
         self.started_at: datetime | None = None
+        self.start_told = False
         self.deadline: float | None = None
         self.cancel_requested = False
         self.superseded = False
@@ -48,13 +39,19 @@ class Attempt:
 
     def report(self, progress: Progress) -> None:
         """Keep the newest progress until the next heartbeat takes it along."""
-        self._progress = progress
+        with self._lock:
+            self._progress = progress
 
     def take_progress(self) -> Progress | None:
         """Return the progress that was not taken along yet."""
         with self._lock:
             progress, self._progress = self._progress, None
         return progress
+
+    def put_back(self, progress: Progress | None) -> None:
+        """Keep progress that could not be taken along, unless there is newer."""
+        with self._lock:
+            self._progress = self._progress or progress
 
     def log(self, now: datetime, message: str, fields: dict[str, Any]) -> None:
         """Keep a log line; beyond the cap one line says that the rest is left out."""

@@ -11,14 +11,19 @@ from uuid import UUID
 import psycopg
 
 from jobs import ledger
-from jobs.attempt import Attempt, Progress
-from jobs.ledger import Claim, Settlement
+from jobs.attempt import Attempt
+from jobs.ledger import Claim, Progress, Settlement
 from jobs.platform import Platform
+from jobs.storable import storable
 from jobs.work import Work
 from runtime.logging import mask, mask_text
 from runtime.settings import Settings
 from sql.database import Connection
 from ticketing.people import Actor
+
+# What a stopped process has locked must not keep the next attempt waiting for ever.
+_LIMIT_IDLE = "set local idle_in_transaction_session_timeout = '60s'"
+_BEGIN = f"begin; {_LIMIT_IDLE}"
 
 
 class JobContext:
@@ -30,6 +35,7 @@ class JobContext:
         self._claim = attempt.claim
         self._resources = ExitStack()
         self._work: Work | None = None
+        self._stepping = False
         self.actor = Actor(kind="job", name=f"job:{attempt.claim.kind}", roles=frozenset({"admin"}))
 
     @property
@@ -68,9 +74,11 @@ class JobContext:
 
         What is written here happens exactly once. It cannot be used before a `step`.
         """
+        if self._stepping:
+            raise RuntimeError("the final unit of work cannot be opened inside a step")
         if self._work is None:
             connection = self._resources.enter_context(self.platform.database.connection())
-            connection.execute("begin")
+            connection.execute(_BEGIN, prepare=False)
             self._work = self._unit(connection)
         return self._work
 
@@ -83,12 +91,19 @@ class JobContext:
         """
         if self._work is not None:
             raise RuntimeError("a step cannot begin once the final unit of work has been opened")
+        if self._stepping:
+            raise RuntimeError("a step cannot begin inside another one")
         self._attempt.checkpoint()
         with self.platform.database.transaction() as connection:
-            ledger.hold(connection, self._claim)
-            work = self._unit(connection)
-            yield work
+            connection.execute(_LIMIT_IDLE)
+            self._stepping = True
+            try:
+                work = self._unit(connection)
+                yield work
+            finally:
+                self._stepping = False
             work.flush()
+            ledger.hold(connection, self._claim)
         self.platform.wire.tell(work.news)
 
     @property
@@ -107,9 +122,10 @@ class JobContext:
     def progress(self, done: int, total: int | None = None, phase: str | None = None) -> None:
         """Tell how far the job is. Costs nothing here: the worker's heartbeat takes the newest along, once a second.
 
-        It is a checkpoint too: raises JobCancelled when cancellation was requested.
+        It is a checkpoint too: raises JobCancelled when cancellation was requested. Raises ValueError for what is no
+        number of things done.
         """
-        self._attempt.report(Progress(done, total, phase))
+        self._attempt.report(Progress.of(done, total, phase))
         self._attempt.checkpoint()
 
     def checkpoint(self) -> None:
@@ -118,13 +134,15 @@ class JobContext:
 
     def log(self, message: str, **fields: Any) -> None:
         """Keep a line with this attempt (capped), masked like every log."""
-        self._attempt.log(self.now, mask_text(message), mask(fields))
+        self._attempt.log(self.now, storable(mask_text(message)), mask(fields))
 
     def complete(self, settlement: Settlement) -> bool:
         """Commit the final unit of work with the job's end; False when there was none and somebody else must settle."""
         if self._work is None:
             return False
         self._work.flush()
+        progress = self._attempt.take_progress()
+        ledger.keep_progress(self._work.connection, [(self._claim, progress)] if progress else [])
         ledger.settle_and_commit(self._work.connection, settlement)
         self.platform.wire.tell(self._work.news)
         return True

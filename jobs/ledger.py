@@ -6,23 +6,22 @@ moves of an attempt check that it still holds the job (`fence`).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
-from pydantic_core import to_json
 
 from jobs.outcomes import Superseded
-from jobs.registry import JobArgs, Kind
-from runtime.identifiers import uuid7
+from jobs.registry import Kind
+from jobs.storable import storable, storable_json
 from sql.database import Connection, Database, queries
 from ticketing.people import Actor
 
 SUPERSEDED = "FF001"
+LARGEST = 2**63 - 1
 
 State = Literal["scheduled", "available", "running", "retryable", "completed", "discarded", "cancelled"]
 STATES: tuple[State, ...] = (
@@ -87,9 +86,29 @@ class Claim:
     limited: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is; `total` None means that it is not known."""
+
+    done: int
+    total: int | None
+    phase: str | None
+
+    @classmethod
+    def of(cls, done: float, total: float | None, phase: str | None) -> Progress:
+        """Return progress that the ledger can keep. Raises ValueError for a negative number, or one beyond bigint."""
+        numbers = [int(done), None if total is None else int(total)]
+        if any(number is not None and not 0 <= number <= LARGEST for number in numbers):
+            raise ValueError(f"progress is counted from 0 to {LARGEST}, not {done} of {total}")
+        return cls(int(done), None if total is None else int(total), None if phase is None else storable(phase))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """How an attempt ended. `burned` tells whether it counts as one of the attempts that the kind allows."""
+    """How an attempt ended.
+
+    `burned` tells whether it counts as one of the attempts that the kind allows; `result` is JSON (`storable_json`).
+    """
 
     claim: Claim
     state: State
@@ -98,7 +117,7 @@ class Settlement:
     started_at: datetime | None = None
     scheduled_at: datetime | None = None
     burned: bool = True
-    result: Mapping[str, Any] | None = None
+    result: str | None = None
     reason: str | None = None
     error_class: str | None = None
     error_message: str | None = None
@@ -115,141 +134,6 @@ class LogLine:
     logged_at: datetime
     message: str
     fields: dict[str, Any] = field(default_factory=dict)
-
-
-def enqueue(
-    connection: Connection,
-    kind: Kind[Any],
-    arguments: JobArgs,
-    origin: Origin,
-    *,
-    now: datetime,
-    at: datetime | None = None,
-    priority: int | None = None,
-    tags: Sequence[str] = (),
-    subjects: Sequence[tuple[str, Any]] = (),
-    tick: tuple[str, datetime] | None = None,
-) -> tuple[EnqueuedJob, News | None]:
-    """Write one job down in the caller's transaction.
-
-    `at` (aware) puts its start off; `tick` is the schedule and fire time that it stands for. Returns the job, or
-    the one that already holds its unique key or tick, and the news to tell once the transaction has committed (None
-    when nothing is to be run now).
-    """
-    urgency = kind.priority if priority is None else priority
-    starts_at = now if at is None else max(at, now)
-    waits = starts_at > now
-    key = kind.unique_key(arguments)
-    about = [*kind.subjects_of(arguments), *((subject, str(value)) for subject, value in subjects)]
-    row = {
-        **_common(kind, origin, urgency, tags, starts_at, "scheduled" if waits else "available"),
-        "arguments": to_json(arguments.model_dump()).decode(),
-        "unique_key": key,
-        "schedule_name": tick[0] if tick else None,
-        "fire_at": tick[1] if tick else None,
-        "subject_types": [subject for subject, _ in about],
-        "subject_ids": [value for _, value in about],
-    }
-    for _ in range(5):
-        job_id = uuid7()
-        if queries("jobs").insert_job(connection, id=job_id, **row) is not None:
-            return EnqueuedJob(job_id, existing=False), None if waits else News(job_id, kind.queue, urgency)
-        known = _existing(connection, kind, key, tick)
-        if known is not None:
-            return EnqueuedJob(known, existing=True), None
-    raise RuntimeError(f"job kind {kind.name!r}: key {key!r} was taken and freed five times in a row")
-
-
-def enqueue_many(
-    connection: Connection,
-    kind: Kind[Any],
-    arguments: Sequence[JobArgs],
-    origin: Origin,
-    *,
-    now: datetime,
-    at: datetime | None = None,
-    priority: int | None = None,
-    tags: Sequence[str] = (),
-) -> tuple[list[EnqueuedJob], list[News]]:
-    """Write many jobs of one kind down with one statement; the order of the answer is the order of the arguments."""
-    urgency = kind.priority if priority is None else priority
-    starts_at = now if at is None else max(at, now)
-    waits = starts_at > now
-    ids = [uuid7() for _ in arguments]
-    keys = [kind.unique_key(one) for one in arguments]
-    rows = queries("jobs").insert_jobs(
-        connection,
-        ids=ids,
-        arguments=[to_json(one.model_dump()).decode() for one in arguments],
-        unique_keys=keys,
-        **_common(kind, origin, urgency, tags, starts_at, "scheduled" if waits else "available"),
-    )
-    new = {row["id"] for row in rows}
-    _note_subjects(connection, kind, arguments, ids, new)
-    taken = [key for key, job_id in zip(keys, ids, strict=True) if job_id not in new and key is not None]
-    holders = _holders(connection, kind, taken) if taken else {}
-    jobs = [
-        EnqueuedJob(job_id, existing=False)
-        if job_id in new
-        else EnqueuedJob(holders.get(key or "", job_id), existing=True)
-        for job_id, key in zip(ids, keys, strict=True)
-    ]
-    news = [] if waits else [News(job.id, kind.queue, urgency) for job in jobs if not job.existing]
-    return jobs, news
-
-
-def _note_subjects(
-    connection: Connection, kind: Kind[Any], arguments: Sequence[JobArgs], ids: Sequence[UUID], new: set[UUID]
-) -> None:
-    if not kind.subjects:
-        return
-    about = [
-        (job_id, subject, value)
-        for job_id, one in zip(ids, arguments, strict=True)
-        if job_id in new
-        for subject, value in kind.subjects_of(one)
-    ]
-    queries("jobs").insert_subjects(
-        connection,
-        job_ids=[row[0] for row in about],
-        subject_types=[row[1] for row in about],
-        subject_ids=[row[2] for row in about],
-    )
-
-
-def _common(
-    kind: Kind[Any], origin: Origin, priority: int, tags: Sequence[str], scheduled_at: datetime, state: State
-) -> dict[str, Any]:
-    return {
-        "kind": kind.name,
-        "queue": kind.queue,
-        "state": state,
-        "priority": priority,
-        "tags": sorted({*kind.tags, *tags}),
-        "max_attempts": kind.max_attempts,
-        "scheduled_at": scheduled_at,
-        "retain_for": kind.retention,
-        "actor_kind": origin.actor.kind,
-        "actor_id": origin.actor.user_id,
-        "actor_name": origin.actor.name,
-        "request_id": origin.request_id,
-        "parent_id": origin.parent_id,
-    }
-
-
-def _existing(
-    connection: Connection, kind: Kind[Any], key: str | None, tick: tuple[str, datetime] | None
-) -> UUID | None:
-    if tick is not None:
-        found: UUID | None = queries("jobs").find_tick(connection, schedule_name=tick[0], fire_at=tick[1])
-        if found is not None:
-            return found
-    return _holders(connection, kind, [key]).get(key) if key is not None else None
-
-
-def _holders(connection: Connection, kind: Kind[Any], keys: Sequence[str]) -> dict[str, UUID]:
-    rows = queries("jobs").find_unfinished_by_keys(connection, kind=kind.name, unique_keys=list(keys))
-    return {row["unique_key"]: row["id"] for row in rows}
 
 
 def claim(
@@ -275,7 +159,9 @@ def claim(
             left = list(set(ids) - {row["id"] for row in rows})
             rows = _claim_limited(connection, left, worker_id, limited)
             claims += [_claim_of(row, worker_id, limited=True) for row in rows]
-    return claims
+    # `returning` keeps no order; the ids came most urgent first.
+    place = {job_id: number for number, job_id in enumerate(ids)}
+    return sorted(claims, key=lambda one: place[one.id])
 
 
 def _claim_limited(
@@ -318,8 +204,19 @@ def _claim_of(row: Mapping[str, Any], worker_id: UUID, *, limited: bool) -> Clai
     )
 
 
+def find_claims(connection: Connection, worker_id: UUID, held: Collection[tuple[UUID, int]]) -> list[Claim]:
+    """Return, of the given (job id, fence), those that the worker holds."""
+    rows = queries("jobs").find_claims(
+        connection, worker_id=worker_id, ids=[key[0] for key in held], fences=[key[1] for key in held]
+    )
+    return [_claim_of(row, worker_id, limited=True) for row in rows]
+
+
 def hold(connection: Connection, claim: Claim) -> None:
-    """Lock the job's row for an intermediate transaction. Raises Superseded when the attempt lost the job."""
+    """Lock the job's row until the end of an intermediate transaction. Raises Superseded when the attempt lost it.
+
+    Call it last: the heartbeat and the rescuer have to reach the row while the transaction does its work.
+    """
     held = queries("jobs").hold_fence(connection, id=claim.id, fence=claim.fence, worker_id=claim.worker_id)
     if held is None:
         raise Superseded(f"job {claim.id}, fence {claim.fence}")
@@ -327,7 +224,7 @@ def hold(connection: Connection, claim: Claim) -> None:
 
 def save(connection: Connection, claim: Claim, state: Mapping[str, Any]) -> None:
     """Keep, in a transaction that holds the fence, what a later attempt needs to go on from here."""
-    queries("jobs").save_state(connection, id=claim.id, fence=claim.fence, saved=to_json(dict(state)).decode())
+    queries("jobs").save_state(connection, id=claim.id, fence=claim.fence, saved=storable_json(state))
 
 
 def settle_and_commit(connection: Connection, settlement: Settlement) -> None:
@@ -384,12 +281,25 @@ def _settlement_row(settlement: Settlement) -> dict[str, Any]:
         "burned": settlement.burned,
         "started_at": settlement.started_at,
         "finished_at": settlement.finished_at,
-        "result": None if settlement.result is None else to_json(dict(settlement.result)).decode(),
+        "result": settlement.result,
         "reason": settlement.reason,
         "error_class": settlement.error_class,
         "error_message": settlement.error_message,
         "error_trace": settlement.error_trace,
     }
+
+
+def keep_progress(connection: Connection, reported: Sequence[tuple[Claim, Progress]]) -> None:
+    """Keep the last progress of attempts that are about to be settled in the same transaction."""
+    if reported:
+        queries("jobs").keep_progress(
+            connection,
+            ids=[claim.id for claim, _ in reported],
+            fences=[claim.fence for claim, _ in reported],
+            dones=[progress.done for _, progress in reported],
+            totals=[progress.total for _, progress in reported],
+            phases=[progress.phase for _, progress in reported],
+        )
 
 
 def keep_log_lines(connection: Connection, lines: Sequence[LogLine]) -> None:
@@ -401,7 +311,7 @@ def keep_log_lines(connection: Connection, lines: Sequence[LogLine]) -> None:
         lines=[line.line for line in lines],
         logged_ats=[line.logged_at for line in lines],
         messages=[line.message for line in lines],
-        fields=[json.dumps(line.fields, default=str) for line in lines],
+        fields=[storable_json(line.fields, fallback=str) for line in lines],
     )
 
 
@@ -410,7 +320,7 @@ def reserve_rate_slots(connection: Connection, kind: Kind[Any], how_many: int, n
     if kind.rate is None:
         return [now] * how_many
     rows = queries("jobs").reserve_rate_slots(
-        connection, kind=kind.name, now=now, spacing=kind.rate.spacing, burst=kind.rate.count, how_many=how_many
+        connection, kind=kind.name, now=now, spacing=kind.rate.spacing, how_many=how_many
     )
     return [row["slot_at"] for row in rows]
 

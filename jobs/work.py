@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
-from jobs import ledger
+from jobs import enqueueing
 from jobs.ledger import EnqueuedJob, News, Origin
 from jobs.registry import JobArgs, Kind, Registry
 from runtime.identifiers import uuid7
@@ -91,8 +91,8 @@ class Work:
         subjects: Sequence[tuple[str, Any]] = (),
         tick: tuple[str, datetime] | None = None,
     ) -> EnqueuedJob:
-        """Write a job down in this transaction; see `ledger.enqueue` for the options and the answer."""
-        job, news = ledger.enqueue(
+        """Write a job down in this transaction; see `enqueueing.enqueue` for the options and the answer."""
+        job, news = enqueueing.enqueue(
             self._connection,
             kind,
             kind.arguments() if arguments is None else arguments,
@@ -118,7 +118,7 @@ class Work:
         tags: Sequence[str] = (),
     ) -> list[EnqueuedJob]:
         """Write many jobs of one kind down with one statement, in the order of their arguments."""
-        jobs, news = ledger.enqueue_many(
+        jobs, news = enqueueing.enqueue_many(
             self._connection, kind, arguments, self._origin(), now=self._now, at=at, priority=priority, tags=tags
         )
         self._news.extend(news)

@@ -28,6 +28,7 @@ from scheduler.relay import Relay
 from scheduler.rescuer import Rescuer
 from scheduler.ticks import Ticks
 from sql.database import queries
+from sql.errors import is_outage
 from sql.migrate import check
 
 log = get_logger(__name__)
@@ -47,6 +48,7 @@ class SchedulerProcess:
             self._platform.database, self.id, f"{socket.gethostname()}:{os.getpid()}", settings.scheduler_lease
         )
         self._ticks = Ticks(self._platform, self._lease)
+        self._rescuer = Rescuer(self._platform)
         self._stop = threading.Event()
         self._leading = False
         self._clockwork = BackgroundScheduler(
@@ -75,7 +77,7 @@ class SchedulerProcess:
         self._every("lease", settings.scheduler_lease / 4, self._renew)
         self._every("ticks", TICK_EVERY, self._when_leading(self._ticks.run))
         self._every("relay", settings.scheduler_relay_interval, self._when_leading(Relay(self._platform).run))
-        self._every("rescue", settings.scheduler_rescue_interval, self._when_leading(Rescuer(self._platform).run))
+        self._every("rescue", settings.scheduler_rescue_interval, self._when_leading(self._rescuer.run))
         self._every("prune", settings.scheduler_prune_interval, self._when_leading(Pruner(self._platform).run))
         self._every("heartbeat", settings.worker_heartbeat, self._beat)
         self._guarded("lease", self._renew)
@@ -104,10 +106,12 @@ class SchedulerProcess:
         """A round that PostgreSQL was away for is repeated by the next one."""
         try:
             action()
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            log.warning("scheduler_round_failed", round=name, error=type(error).__name__)
-        except Exception:
-            log.exception("scheduler_round_failed", round=name)
+        except Exception as error:
+            if is_outage(error):
+                self._rescuer.be_patient()
+                log.warning("scheduler_round_failed", round=name, error=type(error).__name__)
+            else:
+                log.exception("scheduler_round_failed", round=name)
 
     def _when_leading(self, action: Callable[[], object]) -> Callable[[], object]:
         return lambda: action() if self._leading else None

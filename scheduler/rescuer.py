@@ -5,9 +5,6 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
-import psycopg
-from psycopg_pool import PoolTimeout
-
 from jobs import ledger
 from jobs.ledger import News
 from jobs.platform import Platform
@@ -23,17 +20,17 @@ class Rescuer:
         self._platform = platform
         self._patient_until = 0.0
 
+    def be_patient(self) -> None:
+        """Give the workers time for a sign of life: the ledger was away, for them probably as well."""
+        self._patient_until = time.monotonic() + self._platform.settings.worker_lost_after
+
     def run(self) -> int:
         """Rescue what silent workers hold; returns how many jobs were put back or given up."""
-        lost_after = self._platform.settings.worker_lost_after
         if time.monotonic() < self._patient_until:
             return 0
-        try:
-            with self._platform.database.transaction() as connection:
-                rescued = ledger.rescue(connection, timedelta(seconds=lost_after), self._platform.clock.now())
-        except (psycopg.OperationalError, PoolTimeout):
-            self._patient_until = time.monotonic() + lost_after
-            raise
+        lost_after = timedelta(seconds=self._platform.settings.worker_lost_after)
+        with self._platform.database.transaction() as connection:
+            rescued = ledger.rescue(connection, lost_after, self._platform.clock.now())
         for row in rescued:
             log.warning("job_rescued", job_id=str(row["id"]), worker_id=str(row["worker_id"]), state=row["state"])
         self._platform.wire.tell(

@@ -10,6 +10,9 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 
 from runtime.errors import FibreflowError
 
+# SQLSTATE classes and codes: connection lost, no resources, shut down, crashed, not ready yet.
+_OUTAGES = ("08", "53", "57P01", "57P02", "57P03")
+
 
 class DatabaseProblem(FibreflowError):
     """PostgreSQL did not do what it was asked."""
@@ -31,6 +34,15 @@ class UnstorableValue(DatabaseProblem):
     """A value that PostgreSQL has no room for: a number out of range, or text with a zero character."""
 
     code = "VALIDATION_ERROR"
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the error tells of PostgreSQL being away, starting, stopping or out of resources: nobody's mistake."""
+    if isinstance(error, PoolTimeout | TooManyRequests):
+        return True
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(_OUTAGES)
 
 
 def translate(error: BaseException) -> DatabaseProblem | None:

@@ -8,7 +8,7 @@ import sys
 from runtime.errors import FibreflowError
 from runtime.logging import configure_logging, get_logger
 from runtime.settings import load_settings
-from workers.process import WorkerProcess
+from workers.process import EXIT_CANNOT_START, WorkerProcess
 from workers.supervisor import Supervisor
 
 
@@ -17,16 +17,16 @@ def main(arguments: list[str]) -> int:
     try:
         settings = load_settings()
         configure_logging(settings.log_level, settings.log_format, process="worker")
-        if "--child" in arguments or settings.worker_processes == 1:
-            code = WorkerProcess(settings).run(follow_parent="--child" in arguments)
+        if "--child" in arguments:
+            code = WorkerProcess(settings).run(follow_parent=True)
         else:
             code = Supervisor(settings.worker_processes, settings.worker_grace).run()
     except FibreflowError as error:
         get_logger(__name__).error("cannot_start", code=error.code, reason=error.message)
-        code = 2
+        code = EXIT_CANNOT_START
     except ValueError as error:
         get_logger(__name__).error("cannot_start", reason=str(error))
-        code = 2
+        code = EXIT_CANNOT_START
     return code
 
 

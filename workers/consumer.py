@@ -92,7 +92,8 @@ class LedgerConsumer(Consumer):
     def ack(self, message: MessageProxy) -> None:  # noqa: ARG002 - which one it was does not matter
         """Make room for another claim; the ledger has settled this one."""
         with self._room:
-            self._held -= 1
+            # A consumer that took over from one that failed gets the other's acknowledgements, too.
+            self._held = max(self._held - 1, 0)
             self._room.notify()
 
     nack = ack
@@ -115,12 +116,17 @@ class LedgerConsumer(Consumer):
             return ()
         try:
             claims = ledger.claim(self._platform.database, ids, self._worker_id, self._limited)
-        except (psycopg.OperationalError, PoolTimeout) as error:
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
             log.warning("claim_failed", queue=self._queue, error=type(error).__name__)
             time.sleep(0.2)
             return ()
         self._board.put_up(claims)
-        return self._admit(claims)
+        try:
+            return self._admit(claims)
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+            log.warning("admission_failed", queue=self._queue, error=type(error).__name__)
+            self._hand_back(claims)
+            return ()
 
     def _wait_for_room(self) -> int:
         with self._room:
@@ -137,15 +143,18 @@ class LedgerConsumer(Consumer):
         try:
             with self._platform.read() as connection:
                 return [news.id for news in ledger.head_of_queue(connection, self._queue, self._limited, free)]
-        except (psycopg.OperationalError, PoolTimeout):
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout):
             return []
 
     def _admit(self, claims: Sequence[Claim]) -> list[Claim]:
         """Put off what this process does not know and what its rate does not allow yet; count the rest as held."""
-        known = [claim for claim in claims if claim.kind in self._platform.registry]
-        now = self._platform.clock.now()
-        for claim in set(claims) - set(known) if len(known) < len(claims) else ():
-            self._put_off(claim, now + RETRY_UNKNOWN_KIND, f"this worker has no job kind {claim.kind!r}")
+        known = []
+        for claim in claims:
+            if claim.kind in self._platform.registry:
+                known.append(claim)
+            else:
+                until = self._platform.clock.now() + RETRY_UNKNOWN_KIND
+                self._put_off(claim, until, f"this worker has no job kind {claim.kind!r}")
         admitted = self._within_rates(known)
         with self._room:
             self._held += len(admitted)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import psutil
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from jobs import ledger
 from jobs.attempt import Attempt
+from jobs.ledger import Progress
 from jobs.platform import Platform
 from runtime.logging import get_logger
 from sql.database import queries
 from workers.board import Board
+from workers.consumer import handed_back
 from workers.interrupts import interrupt_overdue
-from workers.settler import Settler
+from workers.settler import Key, Settler
 
 log = get_logger(__name__)
 
@@ -47,6 +51,7 @@ class Heartbeat(threading.Thread):
         self._on_quiet = on_quiet
         self._on_exhausted = on_exhausted
         self._process = psutil.Process()
+        self._strays: set[Key] = set()
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -60,15 +65,36 @@ class Heartbeat(threading.Thread):
             self._watch_limits(attempts)
             try:
                 self._beat(attempts)
-            except (psycopg.OperationalError, PoolTimeout) as error:
+            except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
                 log.warning("heartbeat_missed", error=type(error).__name__)
+            except Exception:
+                # Whatever it is, a worker without a heartbeat would lose every job that it runs.
+                log.exception("heartbeat_failed")
 
     def _beat(self, attempts: list[Attempt]) -> None:
         reported = [(attempt, attempt.take_progress()) for attempt in attempts]
-        reported = [(attempt, progress) for attempt, progress in reported if progress or attempt.started_at]
+        reported = [
+            (attempt, progress)
+            for attempt, progress in reported
+            if progress or (attempt.started_at and not attempt.start_told)
+        ]
         memory = self._process.memory_info().rss
+        try:
+            answers = self._tell(reported, memory)
+        except BaseException:
+            for attempt, progress in reported:
+                attempt.put_back(progress)
+            raise
+        for attempt, _ in reported:
+            attempt.start_told = attempt.started_at is not None
+        for attempt in attempts:
+            self._settler.keep(attempt.take_lines())
+        self._follow(attempts, answers)
+        self._guard_memory(memory)
+
+    def _tell(self, reported: Sequence[tuple[Attempt, Progress | None]], memory: int) -> list[dict[str, Any]]:
         with self._platform.database.connection() as connection:
-            answers = list(
+            return list(
                 queries("workers").beat(
                     connection,
                     id=self._worker_id,
@@ -82,22 +108,38 @@ class Heartbeat(threading.Thread):
                     phases=[progress and progress.phase for _, progress in reported],
                 )
             )
-        for attempt in attempts:
-            self._settler.keep(attempt.take_lines())
-        self._follow(attempts, answers)
-        self._guard_memory(memory)
 
-    def _follow(self, attempts: list[Attempt], answers: list[dict[str, object]]) -> None:
+    def _follow(self, attempts: list[Attempt], answers: list[dict[str, Any]]) -> None:
         """Do what the ledger says: rest when told to, stop what was cancelled, let go of what was given to others."""
-        if answers:
-            self._on_quiet(bool(answers[0]["quiet"]))
-        held = {(row["job_id"], row["fence"]): bool(row["cancel_requested"]) for row in answers}
+        if not answers:
+            self._on_exhausted("the ledger does not know this worker any more")
+            return
+        self._on_quiet(bool(answers[0]["quiet"]))
+        held = {
+            (row["job_id"], row["fence"]): bool(row["cancel_requested"]) for row in answers if row["job_id"] is not None
+        }
+        self._return_strays(held)
         for attempt in attempts:
             key = (attempt.claim.id, attempt.claim.fence)
             if key in held:
                 attempt.cancel_requested = held[key]
             elif self._board.holds(attempt.claim):
                 attempt.superseded = True
+
+    def _return_strays(self, held: Mapping[Key, bool]) -> None:
+        """Hand back what the ledger thinks we hold and nobody here knows: claims whose answer was lost on its way.
+
+        What looks so only because it is between two hands right now does not look so twice.
+        """
+        known = {(attempt.claim.id, attempt.claim.fence) for attempt in self._board.attempts()}
+        strays = set(held) - known - self._settler.pending()
+        lost, self._strays = strays & self._strays, strays
+        if lost:
+            with self._platform.read() as connection:
+                claims = ledger.find_claims(connection, self._worker_id, lost)
+            for claim in claims:
+                log.warning("stray_claim_handed_back", job_id=str(claim.id), kind=claim.kind)
+                self._settler.put(handed_back(claim, self._platform.clock.now()))
 
     def _watch_limits(self, attempts: list[Attempt]) -> None:
         for attempt in attempts:

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from types import FrameType
 from uuid import UUID
@@ -33,6 +34,7 @@ from workers.settler import Settler
 log = get_logger(__name__)
 
 EXIT_STOPPED = 0
+EXIT_CANNOT_START = 2
 EXIT_REPLACE_ME = 75
 IDLE_WAIT = 1.0
 
@@ -105,26 +107,27 @@ class WorkerProcess:
         """Take no new work, let running jobs finish within the grace period, hand the others back, say goodbye."""
         began = time.monotonic()
         self._resting.set()
-        self._note("mark_stopping")
+        self._note(queries("workers").mark_stopping)
         self._worker.stop(timeout=int(self._settings.worker_grace * 1000))
         left = [attempt.claim for attempt in self._board.attempts()]
         for claim in left:
-            self._board.take_down(claim)
-            self._settler.put(handed_back(claim, self._platform.clock.now()))
+            # One that its thread has just taken down is settled by that thread.
+            if self._board.take_down(claim) is not None:
+                self._settler.put(handed_back(claim, self._platform.clock.now()))
         drained = self._settler.drain(timeout=5.0)
         self._heartbeat.stop()
         self._settler.stop()
         if drained:
-            self._note("mark_stopped")
+            self._note(queries("workers").mark_stopped)
         log.info("worker_stopped", worker_id=str(self.id), handed_back=len(left), seconds=time.monotonic() - began)
 
     def _broker(self) -> LedgerBroker:
         broker = LedgerBroker(self._platform.wire, self._consume, self._queues)
         dramatiq.set_broker(broker)
         runner = Runner(self._platform, self._board, self._settler)
+        # Every kind, whatever its queue is today: a job that was enqueued before its kind moved stays in the old one.
         for kind in self._platform.registry.kinds():
-            if kind.queue in self._queues:
-                broker.declare_kind(kind.name, kind.queue, runner.run)
+            broker.declare_kind(kind.name, kind.queue, runner.run)
         return broker
 
     def _consume(self, queue: str, _dramatiq_prefetch: int, timeout: float) -> LedgerConsumer:
@@ -154,11 +157,11 @@ class WorkerProcess:
                 heartbeat_interval=self._settings.worker_heartbeat,
             )
 
-    def _note(self, query: str) -> None:
+    def _note(self, query: Callable[..., object]) -> None:
         try:
             with self._platform.database.transaction() as connection:
-                getattr(queries("workers"), query)(connection, id=self.id)
-        except (psycopg.OperationalError, PoolTimeout) as error:
+                query(connection, id=self.id)
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
             log.warning("goodbye_unheard", error=type(error).__name__)
 
     def _rest(self, quiet: bool) -> None:

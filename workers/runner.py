@@ -16,7 +16,9 @@ from jobs.ledger import Claim, Settlement
 from jobs.outcomes import Cancel, Discard, Done, JobCancelled, JobTimedOut, Outcome, Snooze, Superseded
 from jobs.platform import Platform
 from jobs.registry import Kind
+from jobs.storable import storable, storable_json
 from runtime.logging import get_logger, mask_text
+from sql.errors import is_outage
 from workers.board import Board
 from workers.interrupts import interruptible
 from workers.settler import Settler
@@ -49,42 +51,45 @@ class Runner:
     def _run_attempt(self, kind: Kind[Any], attempt: Attempt) -> None:
         context = JobContext(self._platform, attempt)
         settlement: Settlement | None = None
+        committed = False
         try:
             attempt.started_at = context.now
-            outcome = self._call(kind, context, attempt)
-            settlement = self._settled(attempt, outcome)
-            if context.complete(settlement):
-                self._after_commit(attempt)
-                return
+            settlement = self._settled(attempt, self._call(kind, context, attempt))
+            committed = context.complete(settlement)
         except Superseded:
             log.warning("attempt_superseded", fence=attempt.claim.fence)
             settlement = None
-        except (Exception, JobCancelled, JobTimedOut) as error:  # noqa: BLE001 - whatever a body raises is its outcome
+        except BaseException as error:  # noqa: BLE001 - whatever a body raises, sys.exit included, is its outcome
             settlement = self._failed(kind, attempt, error)
         finally:
             context.release()
-            if self._board.take_down(attempt.claim) is not None and settlement is not None:
-                self._settler.put(settlement, attempt.take_lines())
-            else:
+            if self._board.take_down(attempt.claim) is None or settlement is None or committed:
                 self._settler.keep(attempt.take_lines())
+            else:
+                self._settler.put(settlement, attempt.take_lines(), attempt.take_progress())
+        if committed:
+            self._settler.announce_next([attempt.claim])
 
     def _call(self, kind: Kind[Any], context: JobContext, attempt: Attempt) -> Outcome:
-        arguments = kind.arguments.model_validate(attempt.claim.arguments)
+        try:
+            arguments = kind.arguments.model_validate(attempt.claim.arguments)
+        except ValidationError as error:
+            raise Discard(f"The arguments do not fit the job kind {kind.name!r} any more: {error}") from error
         attempt.checkpoint()
         with interruptible(attempt, kind.time_limit):
             return kind.body(arguments, context) or Done()
-
-    def _after_commit(self, attempt: Attempt) -> None:
-        self._board.take_down(attempt.claim)
-        if attempt.claim.limited:
-            self._platform.wire.tell(self._settler.next_in_line({attempt.claim.queue}, 1))
 
     def _settled(self, attempt: Attempt, outcome: Outcome) -> Settlement:
         claim, started, now = attempt.claim, attempt.started_at, self._platform.clock.now()
         match outcome:
             case Done(result):
                 return Settlement(
-                    claim=claim, state="completed", outcome="done", started_at=started, finished_at=now, result=result
+                    claim=claim,
+                    state="completed",
+                    outcome="done",
+                    started_at=started,
+                    finished_at=now,
+                    result=storable_json(result),
                 )
             case Snooze(until, reason):
                 return Settlement(
@@ -95,7 +100,7 @@ class Runner:
                     finished_at=now,
                     scheduled_at=until,
                     burned=False,
-                    reason=reason,
+                    reason=storable(reason),
                 )
             case Cancel(reason):
                 return Settlement(
@@ -104,8 +109,9 @@ class Runner:
                     outcome="cancelled",
                     started_at=started,
                     finished_at=now,
-                    reason=reason,
+                    reason=storable(reason),
                 )
+        raise TypeError(f"the body returned {type(outcome).__name__}, not done(), snooze(), cancel() or None")
 
     def _failed(self, kind: Kind[Any], attempt: Attempt, error: BaseException) -> Settlement:
         claim, now = attempt.claim, self._platform.clock.now()
@@ -118,10 +124,10 @@ class Runner:
                 finished_at=now,
                 reason="cancellation was requested",
             )
-        if attempt.timed_out and not isinstance(error, JobTimedOut):
-            error = JobTimedOut(f"ran longer than {kind.time_limit:g} s")
-        burned = not isinstance(error, psycopg.OperationalError)
-        final = isinstance(error, Discard | ValidationError) or (burned and claim.attempt >= claim.max_attempts)
+        if attempt.timed_out:
+            error = JobTimedOut(f"ran longer than {kind.time_limit:g} s").with_traceback(error.__traceback__)
+        burned = not (is_outage(error) or isinstance(error, psycopg.errors.TransactionRollback))
+        final = isinstance(error, Discard) or (burned and claim.attempt >= claim.max_attempts)
         log.warning("job_failed", error=type(error).__name__, final=final, exc_info=error)
         return Settlement(
             claim=claim,
@@ -132,7 +138,7 @@ class Runner:
             scheduled_at=None if final else self._next_try(kind, claim, now),
             burned=burned,
             error_class=type(error).__name__,
-            error_message=storable(mask_text(str(error) or type(error).__name__))[:MAX_MESSAGE],
+            error_message=storable(mask_text(_text_of(error)))[:MAX_MESSAGE],
             error_trace=storable(mask_text("".join(traceback.format_exception(error))))[-MAX_TRACE:],
         )
 
@@ -140,6 +146,8 @@ class Runner:
         return now + kind.backoff.delay(claim.attempt)
 
 
-def storable(text: str) -> str:
-    """Return the text without what PostgreSQL's text cannot hold: zero characters and lone surrogates."""
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001 - an error that cannot even say what it is must be settled all the same
+        return f"{type(error).__name__}, whose message cannot be shown"

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg_pool import PoolTimeout
 
 from jobs import ledger
-from jobs.ledger import LogLine, News, Settlement
+from jobs.ledger import Claim, LogLine, News, Progress, Settlement
 from jobs.platform import Platform
 from runtime.logging import get_logger
 
 log = get_logger(__name__)
 
 BATCH = 256
+
+Key = tuple[UUID, int]
 
 
 class Settler(threading.Thread):
@@ -34,17 +38,27 @@ class Settler(threading.Thread):
         self._worker_id = worker_id
         self._limited = platform.registry.limited()
         self._something = threading.Condition()
-        self._settlements: list[Settlement] = []
+        self._settlements: dict[Key, Settlement] = {}
+        self._in_flight: tuple[Key, ...] = ()
         self._lines: list[LogLine] = []
+        self._progress: list[tuple[Claim, Progress]] = []
         self._busy = False
         self._stopping = False
 
-    def put(self, settlement: Settlement, lines: Sequence[LogLine] = ()) -> None:
-        """Have an attempt settled soon."""
+    def put(self, settlement: Settlement, lines: Sequence[LogLine] = (), progress: Progress | None = None) -> None:
+        """Have an attempt settled soon, with its last log lines and progress; a second settlement of it is ignored."""
         with self._something:
-            self._settlements.append(settlement)
+            key = (settlement.claim.id, settlement.claim.fence)
+            self._settlements.setdefault(key, settlement)
             self._lines.extend(lines)
+            if progress is not None:
+                self._progress.append((settlement.claim, progress))
             self._something.notify_all()
+
+    def pending(self) -> set[Key]:
+        """Return (job id, fence) of the attempts whose settlement is not written yet."""
+        with self._something:
+            return {*self._settlements, *self._in_flight}
 
     def keep(self, lines: Sequence[LogLine]) -> None:
         """Have log lines kept soon."""
@@ -66,78 +80,108 @@ class Settler(threading.Thread):
 
     def run(self) -> None:
         """Write batches until stopped."""
-        while True:
-            with self._something:
-                self._something.wait_for(lambda: self._settlements or self._lines or self._stopping)
-                if self._stopping and not (self._settlements or self._lines):
-                    return
-                batch, self._settlements = self._settlements[:BATCH], self._settlements[BATCH:]
-                lines, self._lines = self._lines, []
-                self._busy = True
+        while (bundle := self._next()) is not None:
             try:
-                self._write(batch, lines)
+                self._write(bundle)
             finally:
                 with self._something:
+                    self._in_flight = ()
                     self._busy = False
                     self._something.notify_all()
 
-    def _write(self, batch: list[Settlement], lines: list[LogLine]) -> None:
-        delay = 0.1
-        while True:
+    def _next(self) -> _Bundle | None:
+        """Wait for something to write; None when there is nothing left and the thread is to end."""
+        with self._something:
+            self._something.wait_for(lambda: self._settlements or self._lines or self._stopping)
+            if not (self._settlements or self._lines):
+                return None
+            keys = tuple(itertools.islice(self._settlements, BATCH))
+            bundle = _Bundle([self._settlements.pop(key) for key in keys], self._lines, self._progress)
+            self._lines, self._progress, self._in_flight, self._busy = [], [], keys, True
+            return bundle
+
+    def _write(self, bundle: _Bundle) -> None:
+        """Write a bundle; when PostgreSQL refuses it, each settlement alone, so that only the one at fault suffers."""
+        try:
+            self._write_through_outages(bundle)
+        except Exception:
+            log.exception("settling_refused", jobs=len(bundle.settlements))
+            for settlement in bundle.settlements:
+                self._write_alone(settlement)
+
+    def _write_alone(self, settlement: Settlement) -> None:
+        for candidate in (settlement, _unstorable(settlement)):
             try:
-                self._write_once(batch, lines)
-            except psycopg.DataError:
-                self._write_one_by_one(batch)
-                return
-            except (psycopg.OperationalError, PoolTimeout) as error:
-                log.warning("settling_waits", jobs=len(batch), error=type(error).__name__)
-                if self._stopping:
-                    return
-                time.sleep(delay)
-                delay = min(delay * 2, 2.0)
+                self._write_through_outages(_Bundle([candidate]))
+            except Exception:
+                log.exception("settlement_refused", job_id=str(settlement.claim.id), state=candidate.state)
             else:
                 return
 
-    def _write_once(self, batch: list[Settlement], lines: list[LogLine]) -> None:
-        with self._platform.database.transaction() as connection:
-            if lines:
-                ledger.keep_log_lines(connection, lines)
-            settled = ledger.settle_many(connection, self._worker_id, batch) if batch else []
-            news = [News(row["id"], row["queue"], row["priority"]) for row in settled if row["state"] == "available"]
-        if len(settled) < len(batch):
-            log.info("late_settlements_refused", refused=len(batch) - len(settled))
-        self._platform.wire.tell(news + self._freed(batch))
-
-    def _write_one_by_one(self, batch: list[Settlement]) -> None:
-        """One settlement holds what PostgreSQL cannot store: settle the others, and that one as discarded."""
-        for settlement in batch:
+    def _write_through_outages(self, bundle: _Bundle) -> None:
+        """Write a bundle, again and again while PostgreSQL is away (until the process ends)."""
+        delay = 0.1
+        while True:
             try:
-                self._write_once([settlement], [])
-            except psycopg.DataError as error:
-                log.exception("settlement_unstorable", job_id=str(settlement.claim.id))
-                self._write_once([_unstorable(settlement, error)], [])
+                settled = self._write_once(bundle)
+            except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+                log.warning("settling_waits", jobs=len(bundle.settlements), error=type(error).__name__)
+            else:
+                self._announce(bundle, settled)
+                return
+            if self._stopping:
+                return
+            time.sleep(delay)
+            delay = min(delay * 2, 2.0)
 
-    def _freed(self, batch: Sequence[Settlement]) -> list[News]:
-        """Tell what may run next where a limit was in the way."""
-        limited = [settlement.claim for settlement in batch if settlement.claim.limited]
-        return self.next_in_line({claim.queue for claim in limited}, len(limited)) if limited else []
+    def _write_once(self, bundle: _Bundle) -> list[dict[str, Any]]:
+        with self._platform.database.transaction() as connection:
+            if bundle.lines:
+                ledger.keep_log_lines(connection, bundle.lines)
+            ledger.keep_progress(connection, bundle.progress)
+            if not bundle.settlements:
+                return []
+            return ledger.settle_many(connection, self._worker_id, bundle.settlements)
 
-    def next_in_line(self, queues: set[str], how_many: int) -> list[News]:
-        """Return the jobs that limited queues would run next."""
-        news: list[News] = []
-        with self._platform.read() as connection:
-            for queue in sorted(queues):
-                news += ledger.head_of_queue(connection, queue, self._limited, how_many + 1)
-        return news
+    def _announce(self, bundle: _Bundle, settled: Sequence[dict[str, Any]]) -> None:
+        if len(settled) < len(bundle.settlements):
+            log.info("late_settlements_refused", refused=len(bundle.settlements) - len(settled))
+        self._platform.wire.tell(
+            News(row["id"], row["queue"], row["priority"]) for row in settled if row["state"] == "available"
+        )
+        self.announce_next([settlement.claim for settlement in bundle.settlements])
+
+    def announce_next(self, claims: Sequence[Claim]) -> None:
+        """Tell what may run next where a limit was in the way of others; should that fail, the relay tells it."""
+        limited = [claim for claim in claims if claim.limited]
+        if not limited:
+            return
+        try:
+            with self._platform.read() as connection:
+                for queue in sorted({claim.queue for claim in limited}):
+                    head = ledger.head_of_queue(connection, queue, self._limited, len(limited) + 1)
+                    self._platform.wire.tell(head)
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+            log.warning("next_in_line_untold", error=type(error).__name__)
 
 
-def _unstorable(settlement: Settlement, error: psycopg.DataError) -> Settlement:
+@dataclass(frozen=True, slots=True)
+class _Bundle:
+    """What is written in one transaction."""
+
+    settlements: list[Settlement]
+    lines: list[LogLine] = field(default_factory=list)
+    progress: list[tuple[Claim, Progress]] = field(default_factory=list)
+
+
+def _unstorable(settlement: Settlement) -> Settlement:
     return replace(
         settlement,
         state="discarded",
         outcome="discarded",
         result=None,
         error_class="UnstorableOutcome",
-        error_message=f"The outcome cannot be stored: {type(error).__name__}",
+        error_message="The outcome cannot be stored; the worker's log says why",
         error_trace=None,
+        reason=None,
     )

@@ -10,7 +10,7 @@ import time
 from types import FrameType
 
 from runtime.logging import get_logger
-from workers.process import EXIT_REPLACE_ME
+from workers.process import EXIT_CANNOT_START, EXIT_REPLACE_ME
 
 log = get_logger(__name__)
 
@@ -30,11 +30,17 @@ class Supervisor:
         self._stop = threading.Event()
 
     def run(self) -> int:
-        """Supervise until SIGTERM or SIGINT; returns 0 when every child stopped in order."""
+        """Supervise until SIGTERM or SIGINT; returns 0 when every child stopped in order.
+
+        A child that cannot start as things are (settings, schema) ends them all: the answer is its exit code then.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         self._children = [_Child() for _ in range(self._count)]
         while not self._stop.wait(CHECK_EVERY):
+            if any(child.process.poll() == EXIT_CANNOT_START for child in self._children):
+                self._shut_down()
+                return EXIT_CANNOT_START
             for child in self._children:
                 child.keep_running()
         return self._shut_down()

@@ -30,6 +30,8 @@ select
     :tags::text[], :max_attempts::integer, :scheduled_at::timestamptz, :retain_for::interval, :actor_kind::text,
     :actor_id::uuid, :actor_name::text, :request_id::text, :parent_id::uuid
 from unnest(:ids::uuid[], :arguments::text[], :unique_keys::text[]) as job (id, arguments, unique_key)
+-- Two batches with keys in common wait for each other in the same order, so that neither waits for ever.
+order by job.unique_key
 on conflict do nothing
 returning id;
 
@@ -60,11 +62,12 @@ with picked as (
     where jobs.id = any(:ids::uuid[]) and jobs.state = 'available'
         and queues.paused_at is null and queues.concurrency_limit is null
         and jobs.kind <> all(:limited_kinds::text[])
-    for update of jobs skip locked
+    for no key update of jobs skip locked
 )
 update jobs
 set state = 'running', attempt = jobs.attempt + 1, fence = jobs.fence + 1, worker_id = :worker_id::uuid,
-    claimed_at = clock_timestamp(), started_at = null, progress_done = null, progress_total = null, progress_phase = null
+    claimed_at = clock_timestamp(), started_at = null, progress_done = null, progress_total = null, progress_phase = null,
+    progress_at = null
 from picked
 where jobs.id = picked.id
 returning
@@ -115,16 +118,26 @@ with kind_limit as (
     where (kind_allowed is null or place_in_kind <= kind_allowed - coalesce(running_kind.running, 0))
         and (queue_allowed is null or place_in_queue <= queue_allowed - coalesce(running_queue.running, 0))
 ), picked as (
-    select jobs.id from jobs join allowed using (id) where jobs.state = 'available' for update of jobs skip locked
+    select jobs.id from jobs join allowed using (id) where jobs.state = 'available' for no key update of jobs skip locked
 )
 update jobs
 set state = 'running', attempt = jobs.attempt + 1, fence = jobs.fence + 1, worker_id = :worker_id::uuid,
-    claimed_at = clock_timestamp(), started_at = null, progress_done = null, progress_total = null, progress_phase = null
+    claimed_at = clock_timestamp(), started_at = null, progress_done = null, progress_total = null, progress_phase = null,
+    progress_at = null
 from picked
 where jobs.id = picked.id
 returning
     jobs.id, jobs.kind, jobs.queue, jobs.priority, jobs.arguments, jobs.attempt, jobs.max_attempts, jobs.fence,
     jobs.scheduled_at, jobs.claimed_at, jobs.rate_slot_at, jobs.request_id, jobs.tags, jobs.saved;
+
+-- name: find_claims(worker_id, ids, fences)
+-- Reads what a worker holds of the given attempts.
+select
+    jobs.id, jobs.kind, jobs.queue, jobs.priority, jobs.arguments, jobs.attempt, jobs.max_attempts, jobs.fence,
+    jobs.scheduled_at, jobs.claimed_at, jobs.rate_slot_at, jobs.request_id, jobs.tags, jobs.saved
+from jobs
+join unnest(:ids::uuid[], :fences::integer[]) as held (id, fence) using (id, fence)
+where jobs.worker_id = :worker_id::uuid and jobs.state = 'running';
 
 -- name: hold_fence(id, fence, worker_id)$
 -- Holds the job's row for an intermediate transaction of its attempt; gives nothing when the attempt was superseded.
@@ -163,14 +176,16 @@ with decided as (
         end
     from decided
     where jobs.id = decided.id
-    returning jobs.id, claimed_at, old.scheduled_at as was_scheduled_at
+    returning jobs.id, jobs.state, claimed_at, old.scheduled_at as was_scheduled_at
 ), recorded as (
     insert into job_attempts (
         job_id, fence, attempt, outcome, worker_id, scheduled_at, claimed_at, started_at, finished_at,
         reason, error_class, error_message, error_trace
     )
     select
-        id, :fence::integer, :attempt::integer, :outcome::text, :worker_id::uuid, was_scheduled_at, claimed_at,
+        id, :fence::integer, :attempt::integer,
+        case when state = 'cancelled' and :outcome::text <> 'done' then 'cancelled' else :outcome::text end,
+        :worker_id::uuid, was_scheduled_at, claimed_at,
         :started_at::timestamptz, :finished_at::timestamptz, :reason::text, :error_class::text, :error_message::text,
         :error_trace::text
     from settled
@@ -208,7 +223,7 @@ with ended as (
         attempt = jobs.attempt - case when decided.burned then 0 else 1 end,
         snoozes = jobs.snoozes + case when decided.outcome = 'snoozed' then 1 else 0 end,
         scheduled_at = coalesce(decided.scheduled_at, jobs.scheduled_at),
-        rate_slot_at = case when decided.outcome = 'snoozed' then jobs.rate_slot_at end,
+        rate_slot_at = case when decided.started_at is null then jobs.rate_slot_at end,
         error_class = decided.error_class, error_message = decided.error_message,
         finished_at = case
             when decided.final_state in ('completed', 'discarded', 'cancelled') then decided.finished_at
@@ -235,6 +250,14 @@ with ended as (
 )
 select id, fence, state, queue, priority from settled;
 
+-- name: keep_progress(ids, fences, dones, totals, phases)!
+-- Keeps the last progress of attempts that are about to be settled.
+update jobs
+set progress_done = p.done, progress_total = p.total, progress_phase = p.phase, progress_at = now()
+from unnest(:ids::uuid[], :fences::integer[], :dones::bigint[], :totals::bigint[], :phases::text[])
+    as p (id, fence, done, total, phase)
+where jobs.id = p.id and jobs.fence = p.fence and jobs.state = 'running';
+
 -- name: insert_log_lines(ids, fences, lines, logged_ats, messages, fields)!
 -- Keeps log lines of attempts; a line that was kept before stays as it was.
 insert into job_log_lines (job_id, fence, line, logged_at, message, fields)
@@ -251,7 +274,7 @@ with due as (
     where state in ('scheduled', 'retryable') and scheduled_at <= :now::timestamptz
     order by scheduled_at
     limit :how_many
-    for update skip locked
+    for no key update skip locked
 )
 update jobs set state = 'available' from due where jobs.id = due.id
 returning jobs.id, jobs.queue, jobs.priority;
@@ -299,23 +322,23 @@ where paused_at is null
     and exists (select from jobs where jobs.queue = queues.name and jobs.state = 'available')
 order by name;
 
--- name: next_due_at()$
--- Tells when the next waiting job is due.
-select min(scheduled_at) from jobs where state in ('scheduled', 'retryable');
-
 -- name: rescue_jobs_of_silent_workers(lost_after, now)
 -- Puts back what silent workers held: another try while attempts are left, else discarded; a requested cancel wins.
 with silent as (
-    select id from workers where stopped_at is null and heartbeat_at < now() - :lost_after::interval
+    -- Nobody could give a sign of life to a server that was not there.
+    select id from workers
+    where stopped_at is null and heartbeat_at < now() - :lost_after::interval
+        and pg_postmaster_start_time() < now() - :lost_after::interval
 ), marked as (
     update workers set lost_at = now() where lost_at is null and id in (select id from silent)
 ), held as (
+    -- Not `for update`: that would pass over a job that is having children, whose foreign key shares its row.
     select jobs.*
     from jobs
     where state = 'running'
         and (worker_id in (select id from silent)
             or not exists (select from workers where workers.id = jobs.worker_id and workers.stopped_at is null))
-    for update skip locked
+    for no key update skip locked
 ), rescued as (
     update jobs
     set state = case
@@ -353,14 +376,13 @@ where id in (
     select id from jobs where prune_after < :now::timestamptz order by prune_after limit :how_many for update skip locked
 );
 
--- name: reserve_rate_slots(kind, now, spacing, burst, how_many)
--- Books the next starts of a rate-limited kind, `spacing` apart once the burst is used up.
+-- name: reserve_rate_slots(kind, now, spacing, how_many)
+-- Books the next starts of a rate-limited kind, `spacing` apart.
 with booked as (
     insert into rate_limits as r (kind, next_slot_at)
     values (:kind::text, :now::timestamptz + :spacing::interval * :how_many::integer)
     on conflict (kind) do update
-    set next_slot_at = greatest(r.next_slot_at, :now::timestamptz - :spacing::interval * (:burst::integer - 1))
-        + :spacing::interval * :how_many::integer
+    set next_slot_at = greatest(r.next_slot_at, :now::timestamptz) + :spacing::interval * :how_many::integer
     returning next_slot_at
 )
 select next_slot_at - :spacing::interval * (:how_many::integer - n + 1) as slot_at

@@ -16,3 +16,7 @@ select true from leases where name = :name and token = :token and expires_at > n
 -- name: release_lease(name, holder_id)!
 -- Gives the lease back, so that another need not wait for it to expire.
 update leases set expires_at = now() where name = :name and holder_id = :holder_id;
+
+-- name: limit_idle(milliseconds)$
+-- Ends the transaction if its process leaves it alone for so long: what it locks must not wait for a process that stopped.
+select set_config('idle_in_transaction_session_timeout', :milliseconds, true);
