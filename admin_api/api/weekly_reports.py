@@ -10,7 +10,6 @@ from flask import Response, request
 from flask_openapi3.models.file import FileStorage
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-
 from admin_api.auth import requires
 from admin_api.blueprints import blueprint
 from admin_api.context import actor, now, platform, unit_of_work
