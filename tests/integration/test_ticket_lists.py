@@ -211,7 +211,7 @@ class TestPlans:
         assert scans
         assert not [scan for scan in scans if scan == "Seq Scan"]
 
-    @pytest.mark.parametrize("case", ["person", "team", "project", "drop", "rare status"])
+    @pytest.mark.parametrize("case", ["person", "team", "project", "drop", "rare status", "ready", "breached"])
     def test_a_total_of_few_uses_an_index(self, many: Connection, case: str) -> None:
         values = parameters(many, EVERYTHING, self.filters(many, case)) | {"most": MAX_DEPTH + 1}
         assert "Seq Scan" not in scans_of_tickets(many, queries("tickets").count_tickets, values)
