@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -19,11 +19,11 @@ class _End:
 
 
 @contextmanager
-def read_ahead(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
-    """Lend an iterator over the items that is up to `depth` of them ahead of its consumer.
+def read_ahead(items: Generator[T, None, None], depth: int) -> Iterator[Iterator[T]]:
+    """Lend an iterator over a generator's items that is up to `depth` of them ahead of its consumer.
 
-    The items are made in a thread of their own, which has ended when the block is left. What making them raises is
-    raised to the consumer.
+    The generator runs in a thread of its own; both have ended when the block is left. What it raises is raised to the
+    consumer.
     """
     reader = _Reader(items, depth)
     try:
@@ -33,7 +33,7 @@ def read_ahead(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
 
 
 class _Reader(Generic[T]):
-    def __init__(self, items: Iterator[T], depth: int) -> None:
+    def __init__(self, items: Generator[T, None, None], depth: int) -> None:
         self._items = items
         self._queue: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
         self._stopped = threading.Event()
@@ -58,10 +58,11 @@ class _Reader(Generic[T]):
     def _run(self) -> None:
         error: BaseException | None = None
         try:
-            for item in self._items:
-                self._queue.put(item)
-                if self._stopped.is_set():
-                    return
+            with closing(self._items) as items:
+                for item in items:
+                    self._queue.put(item)
+                    if self._stopped.is_set():
+                        return
         except BaseException as raised:  # noqa: BLE001 - handed to the consumer, who raises it
             error = raised
         self._queue.put(_End(error))

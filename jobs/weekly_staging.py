@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,11 +17,12 @@ import psycopg
 
 from integrations.storage import Storage, StoredFileMissing
 from integrations.weekly_workbook import SheetFound, choose, look_at
-from integrations.workbooks import Cell, Limits, Workbook, WorkbookError, open_workbook
+from integrations.workbooks import Limits, Workbook, WorkbookError, open_workbook
 from jobs.context import JobContext
 from jobs.read_ahead import read_ahead
 from runtime.settings import Settings
 from ticketing.weekly_reports import importing, service, staging
+from ticketing.weekly_reports.reading import PreparedRow, SheetReader
 
 # What is wrong with the file itself: no other attempt would read it better.
 REFUSALS = (WorkbookError, service.EmptyReport, service.UnreadableReport, StoredFileMissing)
@@ -51,8 +52,8 @@ def stage(
     found, columns = choose(book, look_at(book), sheet_name)
     with job.read() as connection:
         references = staging.load_references(connection)
-    stager = staging.Stager(report_id, columns, references, report["created_at"])
-    _Staging(job, report_id, stager, settle).run(found, done)
+    reader = SheetReader(columns, references, report["created_at"])
+    _Staging(job, report_id, reader, settle).run(found, done)
     with job.step() as work:
         total = staging.finish(work, report_id, found.sheet.name, columns)
     if not total:
@@ -64,23 +65,33 @@ def stage(
 class _Staging:
     job: JobContext
     report_id: UUID
-    stager: staging.Stager
+    reader: SheetReader
     settle: importing.Source | None
 
     def run(self, found: SheetFound, done: int) -> None:
         """Stage the sheet's rows; those up to row `done` are there already and are only remembered."""
-        size = self.job.settings.import_batch_rows
-        batches = (self.stager.read(batch) for batch in _batches(found.numbered_rows(), size))
-        read = 0
-        with read_ahead(batches, BATCHES_AHEAD) as ahead:
-            for batch in ahead:
-                rows = [row for row in batch if row.row.row_number > done]
-                if rows:
-                    self._stage(rows)
-                read += len(batch)
-                self.job.progress(min(read, found.rows), found.rows, phase="importing" if self.settle else "reading")
+        phase = "importing" if self.settle else "reading"
+        with read_ahead(self._prepared(found), BATCHES_AHEAD) as batches:
+            for reached, rows in batches:
+                fresh = [row for row in rows if row.row_number > done]
+                if fresh:
+                    self._stage(fresh)
+                self.job.progress(reached, found.rows, phase=phase)
 
-    def _stage(self, rows: list[staging.ReadRow]) -> None:
+    def _prepared(self, found: SheetFound) -> Generator[tuple[int, list[PreparedRow]], None, None]:
+        """Yield (rows read so far, the rows of a batch); runs in a thread that is ahead of the staging."""
+        rows, reached = found.numbered_rows(), 0
+        try:
+            while batch := list(itertools.islice(rows, self.job.settings.import_batch_rows)):
+                read = self.reader.read(batch)
+                with self.job.read() as connection:
+                    drops = staging.find_drops(connection, read)
+                reached += len(batch)
+                yield reached, self.reader.prepare(read, drops)
+        finally:
+            self.job.platform.database.release_thread()
+
+    def _stage(self, rows: list[PreparedRow]) -> None:
         """Stage a batch; one that the database refuses to settle is left waiting, to be taken row by row."""
         try:
             self._step(rows, self.settle)
@@ -89,12 +100,12 @@ class _Staging:
                 raise
             self._step(rows, None)
 
-    def _step(self, rows: list[staging.ReadRow], settle: importing.Source | None) -> None:
+    def _step(self, rows: list[PreparedRow], settle: importing.Source | None) -> None:
         with self.job.step() as work:
-            tally = self.stager.stage(work.connection, rows, settle=settle is not None)
+            tally = staging.stage(work.connection, self.report_id, rows, settle=settle is not None)
             if settle is not None:
-                first, last = rows[0].row.row_number, rows[-1].row.row_number
-                importing.settle(work, settle, importing.Bounds(self.report_id, first - 1, last), tally)
+                bounds = importing.Bounds(self.report_id, rows[0].row_number - 1, rows[-1].row_number)
+                importing.settle(work, settle, bounds, tally)
 
 
 def _stage_again(job: JobContext, report_id: UUID, same: staging.SameFile, done: int, *, settle: bool) -> int:
@@ -112,9 +123,3 @@ def _open(job: JobContext, report: dict[str, Any]) -> Workbook:
     if hashlib.sha256(data).hexdigest() != report["file_sha256"]:
         raise service.UnreadableReport("The stored copy of the file is not what was uploaded. Upload it again.")
     return open_workbook(data, filename=report["original_filename"], limits=limits(job.settings))
-
-
-def _batches(rows: Iterable[tuple[int, list[Cell]]], size: int) -> Iterator[list[tuple[int, list[Cell]]]]:
-    iterator = iter(rows)
-    while batch := list(itertools.islice(iterator, size)):
-        yield batch

@@ -19,7 +19,6 @@ from tests.running import run_jobs
 from ticketing.errors import AlreadyExists, ConditionNotMet
 from ticketing.people import SYSTEM
 from ticketing.weekly_reports import importing, staging
-from ticketing.weekly_reports.staging import Stager
 
 if TYPE_CHECKING:
     from jobs.platform import Platform
@@ -393,16 +392,16 @@ def test_a_preview_that_breaks_off_goes_on(platform: Platform, monkeypatch: pyte
     small_batches(platform, 10)
     rows = [weekly_row(FT_Ref=f"FT{number % 20}") for number in range(25)]
     submitted = upload_report(platform, weekly_workbook(*rows), preview=True)
-    stage, calls = Stager.stage, iter(range(1, 100))
+    stage, calls = staging.stage, iter(range(1, 100))
 
-    def breaking(stager: Stager, *arguments: Any, **more: Any) -> Any:
-        tally = stage(stager, *arguments, **more)
+    def breaking(*arguments: Any, **more: Any) -> Any:
+        tally = stage(*arguments, **more)
         if next(calls) == 2:
             raise ConnectionResetError("the machine went away")
         return tally
 
     with monkeypatch.context() as patched:
-        patched.setattr(Stager, "stage", breaking)
+        patched.setattr(staging, "stage", breaking)
         run_jobs(platform)
     assert len(outcomes(platform, submitted.report_id)) == 10
     retry_now(platform)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from ticketing.weekly_reports.headers import Columns
+from ticketing.weekly_reports.reading import SheetReader, kept_headers
 from ticketing.weekly_reports.references import References
 from ticketing.weekly_reports.rows import Problem
-from ticketing.weekly_reports.staging import Stager, kept_headers
 from ticketing.weekly_reports.values import Cell
 
 SAMPLES = 10
 PROBLEMS_SHOWN = 500
-_NOWHERE = UUID(int=0)
 _NEEDED = frozenset({"title", "issue", "ft_ref", "dr_number"})
 
 
@@ -25,13 +23,13 @@ def look(columns: Columns, numbered: Iterable[tuple[int, Sequence[Cell]]], now: 
     `valid_rows` counts rows that would become or match a ticket; `skipped_rows` the empty ones. Names and drops are not
     looked up: that is the preview's business.
     """
-    stager = Stager(_NOWHERE, columns, References(), now)
+    reader = SheetReader(columns, References(), now)
     seen = valid = filled = 0
     samples: list[dict[str, Cell]] = []
     problems: list[dict[str, Any]] = []
     for number, cells in numbered:
         seen += 1
-        for read in stager.read([(number, cells)]):
+        for read in reader.read([(number, cells)]):
             filled += 1
             valid += read.verdict == "ok"
             found = [*read.row.problems, *([read.duplicate] if read.duplicate else [])]
