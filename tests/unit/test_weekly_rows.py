@@ -109,7 +109,7 @@ def test_too_long_a_title_is_shortened_and_kept_whole_in_the_description() -> No
 
 def test_without_a_reference_drop_day_and_issue_are_the_identity() -> None:
     base = row(DR="DR1737348", Issue="No light", Date="16/11/2026")
-    same = row(DR="dr1737348", Issue="  no   LIGHT ", Date=datetime(2026, 11, 16), Zone=4)
+    same = row(DR="dr1737348", Issue="  no   LIGHT ", Date=datetime(2026, 11, 16), Zone=4)  # noqa: DTZ001
     assert base.external_id == same.external_id
     assert base.external_id is not None
     assert base.external_id.startswith("DR1737348:2026-11-16:")

@@ -83,7 +83,7 @@ class SheetReader:
         offer = {} if row.rejected else resolve(row, self._columns, self._references, drops)
         beginning = None if row.rejected else begin(offer)
         conflict = beginning.conflict if beginning and verdict == "ok" else None
-        errors = [read.duplicate] if read.duplicate else row.errors
+        errors = [read.duplicate] if read.duplicate else row.errors if row.rejected else []
         values = (
             row.row_number,
             read.cells,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -75,11 +76,12 @@ def resolve(row: SheetRow, columns: Columns, references: References, drops: Mapp
         if name is None:
             continue
         offer[text_target] = name
-        found = getattr(references, names_of).find(name)
+        named: Named = getattr(references, names_of)
+        found = named.find(name)
         if found is not None:
             offer[target] = found
         else:
-            row.problems.append(_unmatched(source, name, columns, getattr(references, names_of)))
+            row.problems.append(_unmatched(source, name, columns.header_of(source), shared=named.is_shared(name)))
     drop_number = said.get("dr_number")
     if drop_number is not None:
         _consult_register(row, columns, offer, drops.get(drop_number), references)
@@ -125,16 +127,18 @@ def _same_place(given: str, known: str) -> bool:
     return _key(given) == _key(known)
 
 
-def _unmatched(source: str, name: str, columns: Columns, named: Named) -> Problem:
+@functools.lru_cache(maxsize=4_096)
+def _unmatched(source: str, name: str, column: str, *, shared: bool) -> Problem:
     what = {"area": "project", "assigned_to": "active user", "contractor": "active contractor"}[source]
-    if named.is_shared(name):
-        return _warning(columns, source, f'"{name}" names more than one {what}: assign it here')
-    return _warning(columns, source, f'no {what} is called "{name}": kept as text only')
+    found = f'"{name}" names more than one {what}: assign it here'
+    missing = f'no {what} is called "{name}": kept as text only'
+    return Problem("warning", "validation_failed", found if shared else missing, source, column)
 
 
 def _warning(columns: Columns, name: str, message: str) -> Problem:
     return Problem("warning", "validation_failed", message, name, columns.header_of(name))
 
 
+@functools.lru_cache(maxsize=4_096)
 def _key(name: str) -> str:
     return " ".join(name.casefold().split())

@@ -134,7 +134,8 @@ class RowReader:
             return None
         self._take_reference_from_ticket_id(found, cells)
         problems += self._missing(found, problems)
-        self._keep_unknown_cause(found, problems, cells)
+        if problems:
+            self._keep_unknown_cause(found, problems, cells)
         return self._finish(row_number, found, problems)
 
     def _take_reference_from_ticket_id(self, found: dict[str, Any], cells: Sequence[Cell]) -> None:
@@ -153,7 +154,7 @@ class RowReader:
         if "title" not in found and "issue" not in found:
             missing.append(self._required("title", "a row needs a title or an issue"))
         unreadable = {problem.field for problem in problems}
-        if not {"ft_ref", "dr_number"} & found.keys() and not {"ft_ref", "dr_number"} & unreadable:
+        if "ft_ref" not in found and "dr_number" not in found and unreadable.isdisjoint(("ft_ref", "dr_number")):
             missing.append(self._required("ft_ref", "a row needs an FT reference or a DR number"))
         return missing
 
