@@ -20,6 +20,7 @@ from cli.server_process import (
     end,
     find_server,
     give_to,
+    gone,
     log_tail,
     open_folder,
     open_path_to,
@@ -80,11 +81,14 @@ class EmbeddedPostgres:
 
         Raises EmbeddedServerError with the end of the server's log when it cannot be started.
         """
-        if self._process() is None:
-            self._prepare()
-            self._launch()
-        self._wait_until_ready()
-        self._ensure_database()
+        joined = self._process()
+        try:
+            self._be_ready(joined)
+        except (EmbeddedServerError, psycopg.OperationalError):
+            # A server that was killed a moment ago still looks alive until it is gone.
+            if joined is None or not self._goes(joined):
+                raise
+            self._be_ready(None)
         if self._tcp and not self._password.exists():
             self._set_password()
 
@@ -114,6 +118,22 @@ class EmbeddedPostgres:
 
     def _process(self) -> psutil.Process | None:
         return find_server(self._data / "postmaster.pid", self._data)
+
+    def _be_ready(self, joined: psutil.Process | None) -> None:
+        if joined is None:
+            self._prepare()
+            self._launch()
+        self._wait_until_ready()
+        self._ensure_database()
+
+    def _goes(self, process: psutil.Process) -> bool:
+        """Tell whether a process that was there ends within two seconds by itself."""
+        deadline = time.monotonic() + 2
+        while not gone(process):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL)
+        return True
 
     def _listening(self) -> list[str]:
         """Return the lines of postmaster.pid: pid, folder, start, port, socket folder, address, memory, status."""

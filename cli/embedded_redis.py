@@ -57,9 +57,17 @@ class EmbeddedRedis:
 
         Raises EmbeddedServerError with the end of the server's log when it cannot be started.
         """
-        if self._process() is None:
-            self._launch()
-        self._wait_until_ready()
+        began, launched_at = time.monotonic(), 0.0
+        while not self._answers():
+            now = time.monotonic()
+            # The daemon writes its pid file just after its parent has returned.
+            if now - began > START_LIMIT or (launched_at and now - launched_at > 2 and self._process() is None):
+                raise EmbeddedServerError(f"the embedded Redis did not start:\n{log_tail(self._log)}")
+            # One that was killed a moment ago still looks alive until it is gone.
+            if not launched_at and self._process() is None:
+                self._launch()
+                launched_at = time.monotonic()
+            time.sleep(POLL)
 
     def stop(self) -> None:
         """Stop the server: politely (it writes what is pending), then by force. Nothing happens unless it runs."""
@@ -96,15 +104,6 @@ class EmbeddedRedis:
             encoding="utf-8",
         )
         run_quietly([str(server_program()), str(settings)], cwd=self._data)
-
-    def _wait_until_ready(self) -> None:
-        started = time.monotonic()
-        while not self._answers():
-            waited = time.monotonic() - started
-            # The daemon writes its pid file just after its parent has returned.
-            if waited > START_LIMIT or (waited > 2 and self._process() is None):
-                raise EmbeddedServerError(f"the embedded Redis did not start:\n{log_tail(self._log)}")
-            time.sleep(POLL)
 
     def _answers(self) -> bool:
         with redis.Redis(unix_socket_path=str(self._socket), socket_timeout=5) as client:

@@ -81,6 +81,7 @@ def free_port() -> int:
 @pytest.fixture
 def pooled_url(test_servers: TestServers) -> Iterator[str]:
     """The address of an empty database behind a PgBouncer of its own."""
+    command = program()
     database = test_servers.create()
     server = urlsplit(test_servers.tcp_url(database))
     listen = free_port()
@@ -101,8 +102,10 @@ def pooled_url(test_servers: TestServers) -> Iterator[str]:
         account = NOBODY if os.geteuid() == 0 else None
         for path in (Path(folder), configuration):
             os.chown(path, account or -1, account or -1)
-        log = (Path(folder) / "log").open("wb")
-        pooler = subprocess.Popen([program(), "-q", configuration], user=account, group=account, stdout=log, stderr=log)
+        with (Path(folder) / "log").open("wb") as log:
+            pooler = subprocess.Popen(
+                [command, "-q", configuration], user=account, group=account, stdout=log, stderr=log
+            )
         try:
             url = f"postgresql://fibreflow@127.0.0.1:{listen}/fibreflow"
             wait_for(url, pooler, Path(folder) / "log")
@@ -110,7 +113,6 @@ def pooled_url(test_servers: TestServers) -> Iterator[str]:
         finally:
             pooler.kill()
             pooler.wait()
-            log.close()
             test_servers.drop(database)
 
 
@@ -209,7 +211,7 @@ def test_real_processes_work_through_the_pooler(platform: Platform, pooled_url: 
                 job = import_drops.submit(unit, platform.settings, register_workbook(), "drops.xlsx")
             deadline = time.monotonic() + 60
             while job_row(platform, job.id)["state"] != "completed":
-                assert time.monotonic() < deadline, (tmp_path / "log").read_text(encoding="utf-8")
+                assert time.monotonic() < deadline, (tmp_path / "log").read_text(encoding="utf-8")[-3000:]
                 time.sleep(0.1)
         finally:
             for process in processes:
