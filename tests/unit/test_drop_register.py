@@ -66,6 +66,7 @@ def test_what_a_cell_means(columns: dict[str, Any], attribute: str, expected: ob
         ({"label": None}, "label", "has no label"),
         ({"label": "DR12345"}, "label", "not a DR number"),
         ({"label": "DR123456789"}, "label", "not a DR number"),
+        ({"label": "DR\N{ARABIC-INDIC DIGIT ONE}23456"}, "label", "not a DR number"),
         ({"label": 1737348}, "label", "not a DR number"),
         ({"pon_no": 0}, "pon_no", "not a whole number"),
         ({"pon_no": -3}, "pon_no", "not a whole number"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sql.database import Connection, queries
+from ticketing.drops.register import DR_NUMBER
 from ticketing.errors import InvalidInput, NotFound
 
 
@@ -18,7 +19,9 @@ def lookup(connection: Connection, dr_number: str) -> dict[str, Any]:
     wanted = dr_number.strip().upper()
     if not wanted:
         raise InvalidInput("DR number is required", details={"dr_number": "is required"})
-    drop: dict[str, Any] | None = queries("drops").get_drop(connection, dr_number=wanted)
+    drop: dict[str, Any] | None = None
+    if DR_NUMBER.fullmatch(wanted):
+        drop = queries("drops").get_drop(connection, dr_number=wanted)
     if drop is None:
         raise NotFound("DR number not found", details={"dr_number": wanted[:40]})
     return drop

@@ -24,7 +24,7 @@ REQUIRED = frozenset({"label", "strtfeat"})
 # Part of every row's hash: a change in how rows are read makes the next import write them again.
 READING = "1"
 
-DR_NUMBER = re.compile(r"DR\d{6,8}")
+DR_NUMBER = re.compile(r"DR[0-9]{6,8}")
 PROJECT_CODE = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,19}")
 HIGHEST_NUMBER = 999_999
 _SPARE = re.compile(r"\bspare\b", re.IGNORECASE)
