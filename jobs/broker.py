@@ -30,9 +30,9 @@ class Wire:
     """The Redis side of the news. Every method is best effort for the teller and honest for the listener."""
 
     def __init__(self, url: str, namespace: str) -> None:
-        self._redis = redis.Redis.from_url(
-            url, socket_connect_timeout=0.5, socket_timeout=5.0, health_check_interval=0, decode_responses=True
-        )
+        # Whoever tells is answering a person; whoever hears has time (and waits inside Redis for up to a second or so).
+        self._redis = redis.Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=1.0, decode_responses=True)
+        self._ears = redis.Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=10.0, decode_responses=True)
         self._prefix = f"{namespace}:queue:"
         self._silent_until = 0.0
 
@@ -62,14 +62,12 @@ class Wire:
 
         Raises redis.RedisError when Redis cannot be reached.
         """
-        first: Any = self._redis.bzpopmin(self.key(queue), timeout=timeout)
-        if first is None:
-            return []
-        ids = [first[1]]
-        if at_most > 1:
-            more: Any = self._redis.zpopmin(self.key(queue), at_most - 1)
-            ids += [member for member, _ in more]
-        return [UUID(member) for member in ids]
+        # A busy queue answers the first question, an idle one the second at once when something comes.
+        several: Any = self._ears.zpopmin(self.key(queue), at_most)
+        if several:
+            return [UUID(member) for member, _ in several]
+        one: Any = self._ears.bzpopmin(self.key(queue), timeout=timeout)
+        return [] if one is None else [UUID(one[1])]
 
     def depth(self, queue: str) -> int:
         """Return how many announcements wait in Redis. Raises redis.RedisError."""
@@ -82,6 +80,7 @@ class Wire:
     def close(self) -> None:
         """Close the connections."""
         self._redis.close()
+        self._ears.close()
 
 
 # Makes the consumer of a queue: its name, Dramatiq's prefetch, and how many seconds it may idle. Workers provide it.

@@ -1,0 +1,181 @@
+"""What is promised when PostgreSQL or Redis are emptied, restarted or away while work goes on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import redis
+
+from cli.embedded import EmbeddedServers
+from runtime.settings import Settings
+from tests.acceptance.system import QUICK, system
+from tests.job_kinds import Effect, effect
+from tests.processes import children_of
+from tests.stand_in import enqueue
+from ticketing.people import SYSTEM
+
+pytestmark = pytest.mark.acceptance
+
+
+def empty(servers: EmbeddedServers) -> None:
+    """FLUSHALL, kept through the restart that follows."""
+    with redis.Redis.from_url(servers.redis.url()) as client:
+        client.flushall()
+
+
+def test_an_emptied_and_restarted_redis_loses_nothing_and_all_runs_again_within_10_seconds(
+    own_servers: EmbeddedServers, own_settings: Settings, logs: Path
+) -> None:
+    """At the default settings, amid a full queue."""
+    with system(own_settings, logs) as it:
+        ids = it.enqueue(600)
+        it.processes.scheduler()
+        it.processes.workers(2)
+        it.wait_for_effects(50)
+        empty(own_servers)
+        own_servers.redis.stop()
+        own_servers.redis.start()
+        back = time.monotonic()
+        assert it.effects() < 500, "it happened amid a full queue"
+        it.wait_for_completion(600)
+        assert time.monotonic() - back < 10
+        it.assert_each_effect_exactly_once(ids)
+
+
+def test_jobs_whose_news_was_lost_before_anybody_worked_are_announced_again(
+    own_servers: EmbeddedServers, own_settings: Settings, logs: Path
+) -> None:
+    with system(own_settings, logs) as it:
+        ids = it.enqueue(200)
+        empty(own_servers)
+        it.processes.workers(1)
+        it.wait_for_workers(1)
+        assert it.states() == {"available": 200}, "nobody heard of them"
+        it.processes.scheduler()
+        it.wait_for_completion(200)
+        it.assert_each_effect_exactly_once(ids)
+
+
+def test_while_redis_is_away_jobs_are_accepted_and_all_run_once_it_is_back(
+    own_servers: EmbeddedServers, own_settings: Settings, logs: Path
+) -> None:
+    """Nobody works while it is away, so that all that runs was accepted without Redis."""
+    with system(own_settings, logs) as it:
+        own_servers.redis.stop()
+        began = time.monotonic()
+        ids = [enqueue(it.platform, effect, Effect(note=str(number))) for number in range(100)]
+        took = time.monotonic() - began
+        assert it.states() == {"available": 100}
+        assert took < 10, "each is accepted without waiting for Redis"
+        own_servers.redis.start()
+        it.processes.scheduler()
+        it.processes.workers(2)
+        it.wait_for_completion(100)
+        it.assert_each_effect_exactly_once(ids)
+
+
+def test_a_redis_that_hangs_keeps_nobody_waiting_for_long(
+    own_servers: EmbeddedServers, own_settings: Settings, logs: Path
+) -> None:
+    """Frozen, it takes connections and never answers."""
+    with system(own_settings, logs, **QUICK) as it:
+        enqueue(it.platform, effect)
+        process = own_servers.redis._process()
+        assert process is not None
+        process.suspend()
+        try:
+            began = time.monotonic()
+            ids = [enqueue(it.platform, effect) for _ in range(20)]
+            assert time.monotonic() - began < 4
+        finally:
+            process.resume()
+        assert len(set(ids)) == 20
+
+
+def test_work_goes_on_without_redis(own_servers: EmbeddedServers, own_settings: Settings, logs: Path) -> None:
+    """Workers ask the ledger itself while there is no news to hear."""
+    with system(own_settings, logs, **QUICK) as it:
+        own_servers.redis.stop()
+        workers, scheduler = it.processes.workers(2), it.processes.scheduler()
+        ids = it.enqueue(100)
+        it.wait_for_completion(100)
+        it.assert_each_effect_exactly_once(ids)
+        assert (workers.poll(), scheduler.poll()) == (None, None)
+
+
+def test_a_restart_of_postgresql_amid_work_kills_no_process_and_loses_nothing(
+    own_servers: EmbeddedServers, own_settings: Settings, logs: Path
+) -> None:
+    with system(own_settings, logs, **QUICK) as it:
+        ids = it.enqueue(400)
+        processes = [it.processes.workers(2), it.processes.scheduler()]
+        it.wait_for_effects(60)
+        before = {child.pid for child in children_of(processes[0])}
+        own_servers.postgres.stop()
+        time_away(1.5)
+        own_servers.postgres.start()
+        assert it.effects() < 400, "it happened amid the work"
+        it.wait_for_completion(400)
+        it.assert_each_effect_exactly_once(ids)
+        assert {child.pid for child in children_of(processes[0])} == before, it.processes.log()
+        assert [process.poll() for process in processes] == [None, None]
+
+
+def test_an_outage_of_postgresql_burns_no_attempt_of_workers_that_live(
+    own_servers: EmbeddedServers, own_settings: Settings, logs: Path
+) -> None:
+    """Away for longer than a worker may be silent: afterwards the workers are heard before anybody judges them."""
+    with system(own_settings, logs, **QUICK | {"worker_lost_after": 2.0}) as it:
+        ids = it.enqueue(16, milliseconds=6_000)
+        it.processes.scheduler()
+        it.processes.workers(2)
+        it.wait(lambda: it.states() == {"running": 16}, "all are running")
+        own_servers.postgres.stop()
+        time_away(3.0)
+        own_servers.postgres.start()
+        it.wait_for_completion(16)
+        it.assert_each_effect_exactly_once(ids)
+        assert it.number("select count(*) from job_attempts where outcome = 'lost'") == 0, it.processes.log()
+        assert it.number("select max(attempt) from jobs") == 1
+
+
+def test_enqueueing_amid_a_restart_of_postgresql_is_all_or_nothing(
+    own_servers: EmbeddedServers, own_settings: Settings, logs: Path
+) -> None:
+    """Whoever was told that a job was accepted sees it run; whoever got an error may try again."""
+    with system(own_settings, logs, **QUICK) as it:
+        accepted, stop = [], threading.Event()
+
+        def accept() -> None:
+            while not stop.wait(0.005):
+                try:
+                    with it.platform.begin(SYSTEM) as work:
+                        job = work.enqueue(effect)
+                except Exception:  # noqa: BLE001, S112 - as a client that is told to come again
+                    continue
+                accepted.append(job.id)
+
+        clients = [threading.Thread(target=accept) for _ in range(3)]
+        for client in clients:
+            client.start()
+        it.wait(lambda: len(accepted) > 50, "jobs are accepted")
+        own_servers.postgres.stop()
+        own_servers.postgres.start()
+        after = len(accepted)
+        it.wait(lambda: len(accepted) > after + 50, "jobs are accepted again")
+        stop.set()
+        for client in clients:
+            client.join(30)
+        it.processes.scheduler()
+        it.processes.workers(2)
+        it.wait(lambda: set(it.states()) == {"completed"}, "all are complete")
+        assert set(accepted) <= {row["job_id"] for row in it.ask("select job_id from effects")}
+        assert it.number("select count(*) - count(distinct job_id) from effects") == 0
+
+
+def time_away(seconds: float) -> None:
+    """Let a server be away for a while: its absence is the event that the processes are to notice."""
+    threading.Event().wait(seconds)
