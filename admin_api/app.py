@@ -43,6 +43,8 @@ def create_app(
     settings = platform.settings
     with platform.read() as connection:
         check(connection)
+    # Routes enqueue: the queues must be known even when no worker or scheduler has ever started.
+    platform.declare()
     app = OpenAPI(
         "admin_api",
         info=Info(title="FibreFlow ticketing", version="1", description="Tickets, and the jobs behind them"),
