@@ -12,6 +12,8 @@ from typing import Any, Literal
 import httpx
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from cli.embedded import EmbeddedServers
 from integrations.storage import Storage
@@ -141,7 +143,11 @@ def _check_redis(settings: Settings) -> Finding:
     url = settings.redis_url.get_secret_value() if settings.redis_url else ""
     try:
         with redis.Redis.from_url(
-            url, socket_connect_timeout=ANSWER_WITHIN, socket_timeout=ANSWER_WITHIN, decode_responses=True
+            url,
+            socket_connect_timeout=ANSWER_WITHIN,
+            socket_timeout=ANSWER_WITHIN,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
         ) as client:
             info: dict[str, Any] = client.info()
     except redis.RedisError as error:

@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 import psutil
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from cli.server_process import (
     POLL,
@@ -106,7 +108,8 @@ class EmbeddedRedis:
         run_quietly([str(server_program()), str(settings)], cwd=self._data)
 
     def _answers(self) -> bool:
-        with redis.Redis(unix_socket_path=str(self._socket), socket_timeout=5) as client:
+        once = Retry(NoBackoff(), 0)
+        with redis.Redis(unix_socket_path=str(self._socket), socket_timeout=5, retry=once) as client:
             try:
                 return bool(client.ping()) and self._process() is not None
             except (redis.ConnectionError, redis.TimeoutError):
