@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Mapping
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
 from flask import request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
@@ -22,6 +22,18 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LISTS = (list, tuple, set, frozenset)
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def _with_plus(value: Any) -> Any:
+    """In a query string the plus of `+02:00` arrives as a space."""
+    return re.sub(r" (\d\d:?\d\d)$", r"+\1", value) if isinstance(value, str) else value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_with_plus)]
+"""A time with a zone: ISO-8601, such as `2026-11-22T08:00:00Z` or `2026-11-22T10:00:00+02:00`."""
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+"""Why somebody does something, for those who will ask."""
 
 
 class PageQuery(BaseModel):

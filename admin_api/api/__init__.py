@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from admin_api.api import drops, health
+from admin_api.api import audit, drops, health, jobs, queues, schedules, tickets, weekly_reports, workers
 from admin_api.blueprints import Blueprint
 
-BLUEPRINTS: tuple[Blueprint, ...] = (drops.api, health.api)
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    audit.api,
+    drops.api,
+    health.api,
+    jobs.api,
+    queues.api,
+    schedules.api,
+    tickets.api,
+    weekly_reports.api,
+    workers.api,
+)
