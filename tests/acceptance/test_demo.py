@@ -1,0 +1,45 @@
+"""`fibreflow demo`, as a stranger runs it: from nothing to `demo: ok`, and once more without changing anything."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from runtime.settings import PREFIX
+
+pytestmark = pytest.mark.acceptance
+
+FIBREFLOW = Path(sys.executable).parent / "fibreflow"
+
+
+def demo(data: Path) -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, PREFIX + "DATA_DIR": str(data), PREFIX + "API_PORT": str(port)}
+    ran = subprocess.run([FIBREFLOW, "demo"], env=environment, capture_output=True, text=True, timeout=240)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def left_over(folder: Path) -> list[psutil.Process]:
+    return [one for one in psutil.process_iter(["cwd"]) if str(one.info["cwd"] or "").startswith(str(folder))]
+
+
+def test_the_demo_tells_the_whole_journey_and_changes_nothing_the_second_time(tmp_path: Path) -> None:
+    first = demo(tmp_path / "data")
+    assert first.splitlines()[-1] == "demo: ok"
+    for part in ("The drop register", "preview", "rejected", "Tickets by status", "completed"):
+        assert part in first, first
+    assert "nothing changed" not in first
+
+    second = demo(tmp_path / "data")
+    assert second.splitlines()[-1] == "demo: ok"
+    assert "nothing changed" in second
+    assert left_over(tmp_path) == []
