@@ -144,16 +144,12 @@ def claim(
     The claim's commit is asynchronous unless `durable`: should the server lose it, the job is simply still available,
     and the fence (which includes the worker) keeps the first attempt from completing beside a second one.
     """
-    text = queries("jobs").claim_jobs.sql
-    parameters = {"ids": list(ids), "worker_id": worker_id, "limited_kinds": list(limited)}
     with database.connection() as connection:
-        if durable:
-            rows = connection.execute(text, parameters).fetchall()
-        else:
-            with connection.pipeline(), connection.transaction():
-                connection.execute("set local synchronous_commit = off")
-                cursor = connection.execute(text, parameters)
-            rows = cursor.fetchall()
+        rows = list(
+            queries("jobs").claim_jobs(
+                connection, ids=list(ids), worker_id=worker_id, limited_kinds=list(limited), durable=durable
+            )
+        )
         claims = [_claim_of(row, worker_id, limited=False) for row in rows]
         if len(rows) < len(ids):
             left = list(set(ids) - {row["id"] for row in rows})
@@ -228,17 +224,17 @@ def save(connection: Connection, claim: Claim, state: Mapping[str, Any]) -> None
 
 
 def settle_and_commit(connection: Connection, settlement: Settlement) -> None:
-    """End the attempt inside the open transaction that holds the job's writes, and commit both in one round trip.
+    """End the attempt inside the open transaction that holds the job's writes, and commit both.
 
-    Raises Superseded, with everything rolled back, when the attempt lost the job meanwhile.
+    Raises Superseded, with everything rolled back, when the attempt lost the job meanwhile. (Sending both statements in
+    psycopg's pipeline mode saves a round trip of 20 us and costs 70 to 150 us of processor time.)
     """
-    parameters = _settlement_row(settlement)
     try:
-        with connection.pipeline():
-            connection.execute(queries("jobs").settle_job.sql, parameters)
-            connection.execute("commit")
+        connection.execute(queries("jobs").settle_job.sql, _settlement_row(settlement))
+        connection.commit()
     except psycopg.Error as error:
         if error.sqlstate == SUPERSEDED:
+            connection.rollback()
             raise Superseded(f"job {settlement.claim.id}, fence {settlement.claim.fence}") from error
         raise
 

@@ -74,6 +74,8 @@ class LedgerConsumer(Consumer):
         self._worker_id = worker_id
         self._resting = resting
         self._limited = platform.registry.limited()
+        # One claim costs as much as ten: threads live on half of what may wait for them while the rest is fetched.
+        self._batch = max((prefetch - platform.settings.worker_threads) // 2, 1)
         self._ready: deque[Claim] = deque()
         self._room = threading.Condition()
         self._held = 0
@@ -94,7 +96,8 @@ class LedgerConsumer(Consumer):
         with self._room:
             # A consumer that took over from one that failed gets the other's acknowledgements, too.
             self._held = max(self._held - 1, 0)
-            self._room.notify()
+            if self._held <= self._prefetch - self._batch:
+                self._room.notify()
 
     nack = ack
 
@@ -130,7 +133,7 @@ class LedgerConsumer(Consumer):
 
     def _wait_for_room(self) -> int:
         with self._room:
-            if self._held >= self._prefetch:
+            if self._held > self._prefetch - self._batch:
                 self._room.wait(self._timeout)
             return max(self._prefetch - self._held, 0)
 

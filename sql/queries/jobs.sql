@@ -53,12 +53,20 @@ where kind = :kind and unique_key = any(:unique_keys::text[])
 -- Finds the job of one tick of a schedule.
 select id from jobs where schedule_name = :schedule_name and fire_at = :fire_at::timestamptz;
 
--- name: claim_jobs(ids, worker_id, limited_kinds)
+-- name: claim_jobs(ids, worker_id, limited_kinds, durable)
 -- Takes the announced jobs that nobody else holds and that no limit concerns; who is late finds nothing here.
-with picked as (
+-- Says in the same statement, and for its own transaction only, whether the commit waits for the disk.
+with commit_mode as materialized (
+    select set_config(
+        'synchronous_commit',
+        case when :durable::boolean then current_setting('synchronous_commit') else 'off' end,
+        true
+    )
+), picked as (
     select jobs.id
     from jobs
     join queues on queues.name = jobs.queue
+    cross join commit_mode
     where jobs.id = any(:ids::uuid[]) and jobs.state = 'available'
         and queues.paused_at is null and queues.concurrency_limit is null
         and jobs.kind <> all(:limited_kinds::text[])
@@ -152,31 +160,30 @@ update jobs set saved = :saved::text::jsonb where id = :id and fence = :fence;
 
 -- name: settle_job(id, fence, worker_id, attempt, state, outcome, scheduled_at, burned, started_at, finished_at, result, reason, error_class, error_message, error_trace)
 -- Ends one attempt inside the transaction that holds the job's own writes; raises FF001 when the attempt was superseded.
-with decided as (
-    select
-        id,
-        case
+-- A row has a worker while it runs and only then (jobs_running_has_a_worker), so the worker says enough; compared so that
+-- no plan begins with everything that the worker holds, nor with what it held until lately.
+with settled as (
+    update jobs
+    set state = case
             when cancel_requested_at is not null and :state::text in ('retryable', 'scheduled', 'available')
                 then 'cancelled'
             else :state::text
-        end as final_state
-    from jobs
-    where id = :id::uuid and fence = :fence::integer and worker_id = :worker_id::uuid and state = 'running'
-    for no key update
-), settled as (
-    update jobs
-    set state = final_state, worker_id = null, started_at = :started_at::timestamptz, result = :result::text::jsonb,
+        end,
+        worker_id = null, started_at = :started_at::timestamptz, result = :result::text::jsonb,
         attempt = attempt - case when :burned::boolean then 0 else 1 end,
         snoozes = snoozes + case when :outcome::text = 'snoozed' then 1 else 0 end,
         scheduled_at = coalesce(:scheduled_at::timestamptz, scheduled_at), rate_slot_at = null,
         error_class = :error_class::text, error_message = :error_message::text,
-        finished_at = case when final_state in ('completed', 'discarded', 'cancelled') then :finished_at::timestamptz end,
+        finished_at = case
+            when cancel_requested_at is not null or :state::text in ('completed', 'discarded', 'cancelled')
+                then :finished_at::timestamptz
+        end,
         prune_after = case
-            when final_state in ('completed', 'discarded', 'cancelled') then :finished_at::timestamptz + retain_for
+            when cancel_requested_at is not null or :state::text in ('completed', 'discarded', 'cancelled')
+                then :finished_at::timestamptz + retain_for
         end
-    from decided
-    where jobs.id = decided.id
-    returning jobs.id, jobs.state, claimed_at, old.scheduled_at as was_scheduled_at
+    where id = :id::uuid and fence = :fence::integer and worker_id is not distinct from :worker_id::uuid
+    returning id, state, claimed_at, old.scheduled_at as was_scheduled_at
 ), recorded as (
     insert into job_attempts (
         job_id, fence, attempt, outcome, worker_id, scheduled_at, claimed_at, started_at, finished_at,
@@ -194,6 +201,7 @@ select case when exists (select from settled) then true else refuse_superseded(:
 
 -- name: settle_jobs(worker_id, ids, fences, attempts, states, outcomes, scheduled_ats, burned, started_ats, finished_ats, results, reasons, error_classes, error_messages, error_traces)
 -- Ends many attempts in one statement; gives those that were still held. Cancellation wins over another try.
+-- As for the comparison of the worker, see settle_job.
 with ended as (
     select *
     from unnest(
@@ -204,49 +212,43 @@ with ended as (
         id, fence, attempt, state, outcome, scheduled_at, burned, started_at, finished_at, result, reason,
         error_class, error_message, error_trace
     )
-), decided as (
-    select
-        ended.*,
-        case
-            when jobs.cancel_requested_at is not null and ended.state in ('retryable', 'scheduled', 'available')
-                then 'cancelled'
-            else ended.state
-        end as final_state
-    from ended
-    join jobs on jobs.id = ended.id
-    where jobs.fence = ended.fence and jobs.worker_id = :worker_id::uuid and jobs.state = 'running'
-    for no key update of jobs
 ), settled as (
     update jobs
-    set state = decided.final_state, worker_id = null, started_at = decided.started_at,
-        result = decided.result::jsonb,
-        attempt = jobs.attempt - case when decided.burned then 0 else 1 end,
-        snoozes = jobs.snoozes + case when decided.outcome = 'snoozed' then 1 else 0 end,
-        scheduled_at = coalesce(decided.scheduled_at, jobs.scheduled_at),
-        rate_slot_at = case when decided.started_at is null then jobs.rate_slot_at end,
-        error_class = decided.error_class, error_message = decided.error_message,
+    set state = case
+            when cancel_requested_at is not null and ended.state in ('retryable', 'scheduled', 'available')
+                then 'cancelled'
+            else ended.state
+        end,
+        worker_id = null, started_at = ended.started_at, result = ended.result::jsonb,
+        attempt = jobs.attempt - case when ended.burned then 0 else 1 end,
+        snoozes = jobs.snoozes + case when ended.outcome = 'snoozed' then 1 else 0 end,
+        scheduled_at = coalesce(ended.scheduled_at, jobs.scheduled_at),
+        rate_slot_at = case when ended.started_at is null then jobs.rate_slot_at end,
+        error_class = ended.error_class, error_message = ended.error_message,
         finished_at = case
-            when decided.final_state in ('completed', 'discarded', 'cancelled') then decided.finished_at
+            when cancel_requested_at is not null or ended.state in ('completed', 'discarded', 'cancelled')
+                then ended.finished_at
         end,
         prune_after = case
-            when decided.final_state in ('completed', 'discarded', 'cancelled') then decided.finished_at + jobs.retain_for
+            when cancel_requested_at is not null or ended.state in ('completed', 'discarded', 'cancelled')
+                then ended.finished_at + jobs.retain_for
         end
-    from decided
-    where jobs.id = decided.id and jobs.fence = decided.fence and jobs.state = 'running'
+    from ended
+    where jobs.id = ended.id and jobs.fence = ended.fence and jobs.worker_id is not distinct from :worker_id::uuid
     returning
-        jobs.id, jobs.fence, jobs.state, jobs.queue, jobs.priority, jobs.claimed_at, old.scheduled_at as was_scheduled_at
+        jobs.id, jobs.fence, jobs.state, jobs.queue, jobs.priority, jobs.claimed_at,
+        old.scheduled_at as was_scheduled_at, ended.attempt, ended.outcome, ended.started_at, ended.finished_at,
+        ended.reason, ended.error_class, ended.error_message, ended.error_trace
 ), recorded as (
     insert into job_attempts (
         job_id, fence, attempt, outcome, worker_id, scheduled_at, claimed_at, started_at, finished_at,
         reason, error_class, error_message, error_trace
     )
     select
-        settled.id, settled.fence, decided.attempt,
-        case when settled.state = 'cancelled' and decided.outcome <> 'done' then 'cancelled' else decided.outcome end,
-        :worker_id::uuid, settled.was_scheduled_at, settled.claimed_at, decided.started_at, decided.finished_at,
-        decided.reason, decided.error_class, decided.error_message, decided.error_trace
+        id, fence, attempt, case when state = 'cancelled' and outcome <> 'done' then 'cancelled' else outcome end,
+        :worker_id::uuid, was_scheduled_at, claimed_at, started_at, finished_at,
+        reason, error_class, error_message, error_trace
     from settled
-    join decided using (id, fence)
 )
 select id, fence, state, queue, priority from settled;
 
