@@ -10,6 +10,7 @@ from functools import partial
 
 from bench.arena import Arena
 from bench.contenders import Contender, JobName
+from bench.cpu import seconds_used, servers
 from bench.processes import Children
 from bench.tally import Board
 
@@ -38,13 +39,18 @@ class Effort:
 
 @dataclass(slots=True)
 class Figures:
-    """What was measured of one contender: rates a second, latencies in seconds; a value a round."""
+    """What was measured of one contender: rates a second, latencies in seconds; a value a round.
+
+    `*_cpu` are seconds of processor time a job: in the workers and in the servers, the bench itself left out.
+    """
 
     noop: list[float] = field(default_factory=list)
     insert: list[float] = field(default_factory=list)
     single: list[float] = field(default_factory=list)
     bulk: list[float] = field(default_factory=list)
     latency: list[float] = field(default_factory=list)
+    noop_cpu: list[float] = field(default_factory=list)
+    insert_cpu: list[float] = field(default_factory=list)
 
 
 class Turn:
@@ -57,6 +63,7 @@ class Turn:
         self._figures = figures
         self._expected = 0
         self._rows = 0
+        self._servers = servers(arena.folder)
         log = "".join(letter if letter.isalnum() else "-" for letter in contender.name)
         self._children = Children(arena.folder / f"{log}.log")
 
@@ -86,9 +93,14 @@ class Turn:
         warm_from = self._expected - int(how_many * (1 - WARM_UP))
         self._board.open()
         began, done_then = self._wait(lambda: self._board.left() >= warm_from, deadline)
+        used_before = self._cpu_seconds()
         ended, _ = self._finish(deadline)
-        rate = (self._expected - done_then) / (ended - began)
-        (self._figures.noop if job == "noop" else self._figures.insert).append(rate)
+        counted = self._expected - done_then
+        getattr(self._figures, job).append(counted / (ended - began))
+        getattr(self._figures, f"{job}_cpu").append((self._cpu_seconds() - used_before) / counted)
+
+    def _cpu_seconds(self) -> float:
+        return seconds_used([*self._children.process_ids(), *self._servers])
 
     def _occupy(self, job: JobName) -> None:
         """Have a job wait at the gate in every slot; more of them while one process hoards what another could run."""

@@ -49,6 +49,10 @@ class Children:
                 )
             )
 
+    def process_ids(self) -> list[int]:
+        """Return the ids of the processes that were started here."""
+        return [process.pid for process in self._processes]
+
     def check(self) -> None:
         """Raise ChildDied, with the end of the log, if a process has ended."""
         for process in self._processes:

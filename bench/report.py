@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bench.measure import Figures
 
-HEADINGS = ("", "no-op/s", "insert/s", "enqueue/s", "bulk/s", "start p50 ms", "start p99 ms")
+HEADINGS = ("", "no-op/s", "insert/s", "enqueue/s", "bulk/s", "start p50 ms", "start p99 ms", "no-op us", "insert us")
 OURS, OURS_WIDE = "ours, prefetch 16", "ours, prefetch 64"
 RAW, RAW_WIDE = "dramatiq, prefetch default (16)", "dramatiq, prefetch 64"
 
@@ -89,7 +89,8 @@ def _row(name: str, one: Figures) -> tuple[str, ...]:
     latencies = (
         [f"{percentile(one.latency, share) * 1000:,.1f}" for share in (0.5, 0.99)] if one.latency else ["-", "-"]
     )
-    return (name, *rates, *latencies)
+    effort = [f"{_median(values) * 1e6:,.0f}" if values else "-" for values in (one.noop_cpu, one.insert_cpu)]
+    return (name, *rates, *latencies, *effort)
 
 
 def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:

@@ -15,8 +15,10 @@ from bench.processes import Children
 QUEUE = "bench"
 
 broker = RedisBroker(url=work.redis_url())  # type: ignore[no-untyped-call]
-declare = dramatiq.actor(queue_name=QUEUE, broker=broker)
-ACTORS = {"noop": declare(work.noop), "insert": declare(work.insert)}
+ACTORS = {
+    "noop": dramatiq.actor(queue_name=QUEUE, broker=broker)(work.noop),
+    "insert": dramatiq.actor(queue_name=QUEUE, broker=broker)(work.insert),
+}
 
 
 class RawDramatiq(Plain):
