@@ -7,16 +7,15 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from importlib.metadata import version
 from types import FrameType
 from uuid import UUID
 
-import psutil
 import psycopg
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from psycopg_pool import PoolTimeout
 
+from jobs import processes
 from jobs.platform import Platform
 from jobs.queues import QUEUES
 from runtime.identifiers import uuid7
@@ -128,13 +127,10 @@ class SchedulerProcess:
 
     def _register(self) -> None:
         with self._platform.database.transaction() as connection:
-            queries("workers").register_worker(
+            processes.register(
                 connection,
-                id=self.id,
-                role="scheduler",
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                version=version("fibreflow-ticketing"),
+                self.id,
+                "scheduler",
                 queues=list(QUEUES),
                 threads=1,
                 heartbeat_interval=self._settings.worker_heartbeat,
@@ -146,7 +142,7 @@ class SchedulerProcess:
                 queries("workers").beat(
                     connection,
                     id=self.id,
-                    memory_bytes=psutil.Process().memory_info().rss,
+                    memory_bytes=processes.memory_in_use(),
                     running=0,
                     ids=[],
                     fences=[],
@@ -159,7 +155,7 @@ class SchedulerProcess:
 
     def _say_goodbye(self) -> None:
         with self._platform.database.transaction() as connection:
-            queries("workers").mark_stopped(connection, id=self.id)
+            processes.mark_stopped(connection, self.id)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._stop.is_set():

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from types import FrameType
 from uuid import UUID
 
@@ -17,13 +15,14 @@ import psycopg
 from dramatiq.worker import Worker
 from psycopg_pool import PoolTimeout
 
+from jobs import processes
 from jobs.broker import LedgerBroker
 from jobs.platform import Platform
 from jobs.queues import QUEUES
 from runtime.identifiers import uuid7
 from runtime.logging import get_logger
 from runtime.settings import Settings
-from sql.database import queries
+from sql.database import Connection
 from sql.migrate import check
 from workers.board import Board
 from workers.consumer import LedgerConsumer, handed_back
@@ -107,7 +106,7 @@ class WorkerProcess:
         """Take no new work, let running jobs finish within the grace period, hand the others back, say goodbye."""
         began = time.monotonic()
         self._resting.set()
-        self._note(queries("workers").mark_stopping)
+        self._note(processes.mark_stopping)
         self._worker.stop(timeout=int(self._settings.worker_grace * 1000))
         left = [attempt.claim for attempt in self._board.attempts()]
         for claim in left:
@@ -118,7 +117,7 @@ class WorkerProcess:
         self._heartbeat.stop()
         self._settler.stop()
         if drained:
-            self._note(queries("workers").mark_stopped)
+            self._note(processes.mark_stopped)
         log.info("worker_stopped", worker_id=str(self.id), handed_back=len(left), seconds=time.monotonic() - began)
 
     def _broker(self) -> LedgerBroker:
@@ -145,22 +144,19 @@ class WorkerProcess:
 
     def _register(self) -> None:
         with self._platform.database.transaction() as connection:
-            queries("workers").register_worker(
+            processes.register(
                 connection,
-                id=self.id,
-                role="worker",
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                version=version("fibreflow-ticketing"),
+                self.id,
+                "worker",
                 queues=self._queues,
                 threads=self._settings.worker_threads,
                 heartbeat_interval=self._settings.worker_heartbeat,
             )
 
-    def _note(self, query: Callable[..., object]) -> None:
+    def _note(self, mark: Callable[[Connection, UUID], None]) -> None:
         try:
             with self._platform.database.transaction() as connection:
-                query(connection, id=self.id)
+                mark(connection, self.id)
         except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
             log.warning("goodbye_unheard", error=type(error).__name__)
 
