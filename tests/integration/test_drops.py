@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
@@ -146,6 +147,17 @@ def test_a_drop_that_was_not_imported_is_brought_up_to_the_register(platform: Pl
         make_drop(work.connection, dr_number="DR1737348", project_id=project["id"], pole_number="LAW.P.Z999")
     assert import_rows(platform, {}).updated == 1
     assert stored(platform, "pole_number") == [("LAW.P.A002",)]
+
+
+def test_two_imports_at_once_write_each_drop_once(platform: Platform) -> None:
+    rows = [{"label": f"DR{1_800_000 + number}"} for number in range(400)]
+    with ThreadPoolExecutor(2) as pool:
+        forwards = pool.submit(import_rows, platform, *rows)
+        backwards = pool.submit(import_rows, platform, *reversed(rows))
+        results = [forwards.result(timeout=60), backwards.result(timeout=60)]
+    assert sum(result.created for result in results) == 400
+    assert sorted(result.projects_created for result in results) == [[], ["LAW"]]
+    assert len(stored(platform, "dr_number")) == 400
 
 
 # Looking up
