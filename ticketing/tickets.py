@@ -18,7 +18,6 @@ from ticketing.status import Facts, require_move
 from ticketing.ticket_access import MAY_CREATE, MAY_DELETE, require_may_change
 from ticketing.ticket_changes import (
     ASSIGNMENT_FIELDS,
-    CHECKED_FIELDS,
     after_version,
     consequences,
     difference,
@@ -234,9 +233,7 @@ def _require_cause_kept(ticket: Mapping[str, Any], changed: Mapping[str, Any]) -
 
 
 def _facts(work: UnitOfWork, ticket: Mapping[str, Any], changed: Mapping[str, Any], reason: str | None) -> Facts:
-    facts = queries("tickets").get_move_facts(
-        work.connection, ticket_id=ticket["id"], checked_fields=sorted(CHECKED_FIELDS)
-    )
+    facts = queries("tickets").get_move_facts(work.connection, ticket_id=ticket["id"])
     return Facts(
         ticket_type=ticket["ticket_type"],
         fault_cause=changed.get("fault_cause", ticket["fault_cause"]),

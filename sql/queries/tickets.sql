@@ -249,9 +249,9 @@ set
     closed_by = :closed_by::uuid
 where id = :id;
 
--- name: get_move_facts(ticket_id, checked_fields)^
--- Reads what the status machine's conditions ask: open steps, accepted risks, and whether the newest readiness check
--- passed with no checked field or evidence photo touched after it.
+-- name: get_move_facts(ticket_id)^
+-- Reads what the status machine's conditions ask: open steps, accepted risks, and whether a passed readiness check
+-- stands (the database takes it back when a checked field or an evidence photo changes).
 select
     array(
         select type.step_number
@@ -263,31 +263,9 @@ select
     ) as open_steps,
     risks.active_risks,
     risks.accepted_steps,
-    coalesce((
-        select
-            latest.passed
-            and not exists (
-                select 1
-                from ticket_events as event
-                where
-                    event.ticket_id = :ticket_id
-                    and event.occurred_at > latest.checked_at
-                    and event.after ?| :checked_fields::text []
-            )
-            and not exists (
-                select 1
-                from ticket_attachments as photo
-                where
-                    photo.ticket_id = :ticket_id
-                    and photo.is_evidence
-                    and greatest(photo.uploaded_at, photo.inspected_at, photo.overruled_at, photo.deleted_at)
-                    > latest.checked_at
-            )
-        from qa_readiness_checks as latest
-        where latest.ticket_id = :ticket_id
-        order by latest.checked_at desc, latest.id desc
-        limit 1
-    ), false) as readiness_current
+    exists (
+        select 1 from tickets as t where t.id = :ticket_id and t.qa_passed_check_id is not null
+    ) as readiness_current
 from (
     select
         count(distinct risk.id) as active_risks,
