@@ -118,8 +118,8 @@ def _invalid(error: ValidationError) -> Response:
 
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
-    if error.response is not None:
-        return error.response  # type: ignore[return-value]
+    if error.response is not None or status < 400:
+        return error.get_response(request.environ)  # type: ignore[return-value]
     if status >= 500:
         return _unexpected(error)
     if status not in _HTTP_CODES:

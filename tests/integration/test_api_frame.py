@@ -224,6 +224,12 @@ def test_an_optional_body_may_be_left_out(app: Flask) -> None:
     assert failure(client_with(app).patch(f"{BASE}/x", data=b"{"))[0] == 422
 
 
+def test_a_doubled_slash_is_led_to_the_right_address(app: Flask) -> None:
+    answer = client_with(app).get("/api/ticketing//things")
+    assert answer.status_code == 308
+    assert answer.headers["Location"].endswith("/api/ticketing/things")
+
+
 def test_a_status_refusal_carries_its_details(app: Flask) -> None:
     details = client_with(app).put(f"{BASE}/closed").json["error"]["details"]
     assert details == {"current": "open", "requested": "closed", "allowed": ["assigned", "cancelled"]}

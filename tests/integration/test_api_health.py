@@ -96,7 +96,11 @@ def test_what_a_paused_queue_or_schedule_keeps_back_is_no_trouble(app: Flask, pl
         insert(
             connection,
             "schedules",
-            **{"name": "nightly", "kind": "nothing", "cron": "0 2 * * *", "missed": "skip", "next_fire_at": old},
+            name="nightly",
+            kind="nothing",
+            cron="0 2 * * *",
+            missed="skip",
+            next_fire_at=old,
             paused_until=platform.clock.now() + timedelta(days=1),
             pause_reason="holidays",
         )
