@@ -29,6 +29,7 @@ DROP = {
     "stackref": "LAW",
     "datecrtd": "2025-04-14T07:50:57.765",
 }
+SPARE = {"label": "DR1737375", "endfeat": None, "comments": "Spare"}
 
 
 def register_sheet(*drops: dict[str, Any]) -> list[list[Any]]:

@@ -234,6 +234,8 @@ def text(cell: object) -> str | None:
 
 def plain(cell: object) -> str | int | float | bool | None:
     """Return a cell as something that JSON and PostgreSQL hold: whole floats as int, dates and times in ISO form."""
+    if isinstance(cell, str):
+        return cell.replace("\x00", "") if "\x00" in cell else cell
     if isinstance(cell, float):
         return int(cell) if cell.is_integer() else cell if math.isfinite(cell) else None
     if cell is None or isinstance(cell, bool | int):
