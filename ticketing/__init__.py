@@ -1,1 +1,1 @@
-"""The domain: one module per concept, each with its pure rules and its services. Knows no web, queue or file library."""
+"""The domain: one module per concept, each with its pure rules and its services. Knows no web, queue or file reader."""

@@ -24,7 +24,7 @@ def rows() -> list[tuple[str, str, str]]:
     ]
 
 
-def tests_in(file: Path) -> set[str]:
+def names_in(file: Path) -> set[str]:
     tree = ast.parse(file.read_text())
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
 
@@ -49,6 +49,6 @@ def test_a_word_is_earned(capability: str, word: str, shown: str) -> None:
         file = ROOT / test["file"]
         assert file.is_file(), f"{capability}: {test['file']} does not exist"
         if test["name"]:
-            assert test["name"] in tests_in(file), f"{capability}: {test['file']} has no {test['name']}"
+            assert test["name"] in names_in(file), f"{capability}: {test['file']} has no {test['name']}"
         else:
-            assert tests_in(file), f"{capability}: {test['file']} holds no test"
+            assert names_in(file), f"{capability}: {test['file']} holds no test"
