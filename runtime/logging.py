@@ -14,8 +14,10 @@ from typing import Any
 import structlog
 
 MASK = "***"
-_SECRET_KEYS = re.compile(r"(password|secret|token|authorization|api_?key|cookie|signature|dsn|database_url|redis_url)", re.I)
-_PHONE_KEYS = re.compile(r"(phone|msisdn|chat_?id|contact)", re.I)
+_SECRET_KEYS = re.compile(
+    r"(password|secret|token|authorization|api_?key|cookie|signature|dsn|database_url|redis_url)", re.IGNORECASE
+)
+_PHONE_KEYS = re.compile(r"(phone|msisdn|chat_?id|contact)", re.IGNORECASE)
 _PHONE = re.compile(r"(?<![\w-])(\+?27|0)[ -]?[1-8]\d[ -]?\d{3}[ -]?\d{4}(?!\w)")
 _URL_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]+@")
 _BEARER = re.compile(r"(?i)\b(bearer\s+)[\w.~+/-]+=*|\bff_[a-z]+_\w{8,}")
@@ -57,7 +59,9 @@ def configure_logging(level: str = "info", output: str = "json", *, process: str
         _mask_event,
     ]
     renderer: Any = (
-        structlog.processors.JSONRenderer() if output == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer()
+        if output == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
