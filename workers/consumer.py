@@ -145,7 +145,8 @@ class LedgerConsumer(Consumer):
         time.sleep(min(POLL_WITHOUT_REDIS, self._timeout))
         try:
             with self._platform.read() as connection:
-                return [news.id for news in ledger.head_of_queue(connection, self._queue, self._limited, free)]
+                head = ledger.head_of_queue(connection, self._queue, self._limited, free)
+                return [news.id for news in head[:free]]
         except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout):
             return []
 

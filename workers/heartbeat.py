@@ -52,15 +52,15 @@ class Heartbeat(threading.Thread):
         self._on_exhausted = on_exhausted
         self._process = psutil.Process()
         self._strays: set[Key] = set()
-        self._stop = threading.Event()
+        self._ended = threading.Event()
 
     def stop(self) -> None:
         """End the thread after its current beat."""
-        self._stop.set()
+        self._ended.set()
 
     def run(self) -> None:
         """Beat until stopped; a database that is away is waited for."""
-        while not self._stop.wait(self._platform.settings.worker_heartbeat):
+        while not self._ended.wait(self._platform.settings.worker_heartbeat):
             attempts = self._board.attempts()
             self._watch_limits(attempts)
             try:

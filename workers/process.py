@@ -105,6 +105,7 @@ class WorkerProcess:
     def shut_down(self) -> None:
         """Take no new work, let running jobs finish within the grace period, hand the others back, say goodbye."""
         began = time.monotonic()
+        self._stop.set()
         self._resting.set()
         self._note(processes.mark_stopping)
         self._worker.stop(timeout=int(self._settings.worker_grace * 1000))
@@ -126,7 +127,8 @@ class WorkerProcess:
         runner = Runner(self._platform, self._board, self._settler)
         # Every kind, whatever its queue is today: a job that was enqueued before its kind moved stays in the old one.
         for kind in self._platform.registry.kinds():
-            broker.declare_kind(kind.name, kind.queue, runner.run)
+            queue = kind.queue if kind.queue in self._queues else self._queues[0]
+            broker.declare_kind(kind.name, queue, runner.run)
         return broker
 
     def _consume(self, queue: str, _dramatiq_prefetch: int, timeout: float) -> LedgerConsumer:

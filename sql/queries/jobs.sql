@@ -282,7 +282,9 @@ update jobs set state = 'available' from due where jobs.id = due.id
 returning jobs.id, jobs.queue, jobs.priority;
 
 -- name: head_of_queue(queue, limited_kinds, kind_limits, how_many)
--- Reads the jobs that a queue would run next, leaving out what its limits hold back; nothing for a paused queue.
+-- Reads the jobs that a queue would run next, most urgent first, leaving out what its limits hold back; nothing for a
+-- paused queue. At most so many, and besides them what each limited kind has room for: a deep queue of others must not
+-- hide those.
 with place as (
     select
         case
@@ -311,10 +313,13 @@ with place as (
         ), 0)
     ) as next_of_kind
 )
-select id, priority from head
-union all
-select id, priority from limited_head
-limit least((select free from place), :how_many);
+select id, priority
+from (
+    select id, priority from head
+    union all
+    select id, priority from limited_head where (select free from place) > 0
+) as next_jobs
+order by priority, id;
 
 -- name: queues_with_work()
 -- Names the queues in which something waits.

@@ -153,6 +153,14 @@ def test_the_end_of_a_limited_job_tells_who_is_next(platform: Platform, worker: 
     assert ids[2] in platform.wire.hear("tickets", 10, 1)
 
 
+def test_a_deep_queue_of_others_does_not_hide_a_limited_kind(platform: Platform) -> None:
+    others = enqueue_many(platform, effect, [Effect()] * 20)
+    hidden, urgent = enqueue(platform, limited), enqueue(platform, limited, priority=0)
+    with platform.read() as connection:
+        head = ledger.head_of_queue(connection, "tickets", platform.registry.limited(), 5)
+    assert [news.id for news in head] == [urgent, *others[:5], hidden]
+
+
 def test_a_consumer_holds_no_more_than_its_prefetch(platform: Platform, worker: StandIn) -> None:
     enqueue_many(platform, effect, [Effect()] * 10)
     consumer = consumer_of(worker, prefetch=3)
