@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from admin_api.api import audit, drops, health, jobs, queues, schedules, tickets, weekly_reports, workers
+from admin_api.api import audit, drops, health, jobs, queues, schedules, tickets, verification, weekly_reports, workers
 from admin_api.blueprints import Blueprint
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -13,6 +13,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     queues.api,
     schedules.api,
     tickets.api,
+    verification.api,
     weekly_reports.api,
     workers.api,
 )
