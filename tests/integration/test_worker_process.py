@@ -157,7 +157,7 @@ def test_a_stop_lets_running_jobs_finish_and_hands_back_the_others(
         wait_until(lambda: len(worker._board.attempts()) == 6, "the others are claimed")
         stopping = threading.Thread(target=worker.shut_down)
         stopping.start()
-        wait_until(worker._resting.is_set, "it stops")
+        wait_until(lambda: not any(thread.running for thread in worker._worker.workers), "it starts nothing more")
         gate.touch()
         stopping.join(30)
         assert job_row(platform, running)["state"] == "completed"
