@@ -74,6 +74,7 @@ def write_report(path: Path, rows: int, *, first: int, moved: float = 0.0) -> by
 
 def _row(chance: random.Random, number: int, *, changed: bool) -> list[Any]:
     logged = MONDAY + timedelta(minutes=chance.randrange(20_000))
+    priority = chance.choice(("Low", "Medium", "High"))
     return [
         f"FT{number}",
         f"No light at home {number}",
@@ -81,7 +82,7 @@ def _row(chance: random.Random, number: int, *, changed: bool) -> list[Any]:
         chance.choice(("Maintenance", "Fault", "Incident")),
         "LAW",
         chance.randint(1, 30),
-        "Critical" if changed else chance.choice(("Low", "Medium", "High")),
+        "Critical" if changed else priority,
         "Open",
         f"DR{1_000_000 + number}",
         f"LAW.P.A{number % 999:03d}",
