@@ -152,10 +152,11 @@ class RowReader:
     def _missing(self, found: dict[str, Any], problems: list[Problem]) -> list[Problem]:
         missing = []
         if "title" not in found and "issue" not in found:
-            missing.append(self._required("title", "a row needs a title or an issue"))
+            missing.append(self._required(("title", "issue"), "a row needs a title or an issue"))
         unreadable = {problem.field for problem in problems}
         if "ft_ref" not in found and "dr_number" not in found and unreadable.isdisjoint(("ft_ref", "dr_number")):
-            missing.append(self._required("ft_ref", "a row needs an FT reference or a DR number"))
+            message = "a row needs an FT reference or a DR number"
+            missing.append(self._required(("ft_ref", "ticket_id", "dr_number"), message))
         return missing
 
     def _keep_unknown_cause(self, found: dict[str, Any], problems: list[Problem], cells: Sequence[Cell]) -> None:
@@ -175,7 +176,9 @@ class RowReader:
         severity: Severity = "warning" if error.warning else "error"
         return Problem(severity, error.error_type, error.message, name, self._columns.header_of(name))
 
-    def _required(self, name: str, message: str) -> Problem:
+    def _required(self, names: tuple[str, ...], message: str) -> Problem:
+        """Name the first of the columns that would do and that the sheet has."""
+        name = next((name for name in names if name in self._columns.positions), names[0])
         return Problem("error", "missing_required_field", message, name, self._columns.header_of(name))
 
 

@@ -54,7 +54,17 @@ def detail(connection: Connection, report_id: UUID, *, batch_rows: int, now: dat
 def progress(connection: Connection, report_id: UUID, *, batch_rows: int, now: datetime) -> dict[str, Any]:
     """Return how far a report is; a finished one, failed or not, is at 100. Raises NotFound."""
     report = _read(connection, report_id)
-    told = ("id", "status", "phase", "total_rows", "imported_count", "skipped_count", "error_count", "failure")
+    told = (
+        "id",
+        "status",
+        "phase",
+        "total_rows",
+        "imported_count",
+        "skipped_count",
+        "error_count",
+        "failure",
+        "job_id",
+    )
     summary = _summary(report)
     shown = {name: summary[name] for name in told}
     return shown | _progress(report, batch_rows, now) | {"errors": _errors(connection, report_id)}
