@@ -1,4 +1,4 @@
-"""Requests: path ids, JSON bodies, query strings, forms and paging, all refused in the contract's words."""
+"""Requests: path ids, JSON bodies, query strings and forms, all refused in the contract's words."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
 from flask import request
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, StringConstraints, ValidationError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
 from ticketing.errors import InvalidInput
 
 MAX_PAGE_SIZE = 100
-MAX_DEPTH = 10_000
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LISTS = (list, tuple, set, frozenset)
@@ -34,16 +33,6 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_with_plus)]
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 """Why somebody does something, for those who will ask."""
-
-
-class PageQuery(BaseModel):
-    """The paging arguments of a list: a page and its size, or a cursor that an earlier answer gave."""
-
-    model_config = ConfigDict(populate_by_name=True, extra="ignore")
-
-    page: int = Field(default=1, ge=1, le=MAX_DEPTH)
-    page_size: int = Field(default=50, ge=1, le=MAX_PAGE_SIZE, alias="pageSize")
-    cursor: str | None = Field(default=None, max_length=500)
 
 
 def parse_uuid(value: str, message: str = "Invalid ID") -> UUID:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from admin_api import problems
-from admin_api.requests import PageQuery, parse_uuid, parsed
+from admin_api.requests import Moment, parse_uuid, parsed
 from admin_api.responses import to_json
 from runtime.errors import FibreflowError
 from ticketing.errors import InvalidInput
@@ -77,12 +77,14 @@ def test_no_text_makes_the_reading_of_ids_fall_over(value: str) -> None:
         parse_uuid(value)
 
 
-def test_paging_has_defaults_and_limits() -> None:
-    assert parsed(PageQuery, {}).page_size == 50
-    assert parsed(PageQuery, {"pageSize": "100", "page": "2"}).page == 2
-    for wrong in ({"pageSize": 101}, {"pageSize": 0}, {"page": 0}, {"page": 10_001}):
-        with pytest.raises(InvalidInput):
-            parsed(PageQuery, wrong)
+class When(BaseModel):
+    at: Moment
+
+
+def test_a_plus_that_a_query_string_turned_into_a_space_is_put_back() -> None:
+    assert parsed(When, {"at": "2026-11-22T10:00:00 02:00"}).at == datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+    with pytest.raises(InvalidInput, match="timezone"):
+        parsed(When, {"at": "2026-11-22T10:00:00"})
 
 
 class Inner(BaseModel):
