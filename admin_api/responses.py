@@ -53,6 +53,7 @@ def success(
     status: int = 200,
     meta: dict[str, Any] | None = None,
     pagination: dict[str, Any] | None = None,
+    counts: dict[str, int] | None = None,
 ) -> Response:
     """Return the success envelope: `data` is anything JSON-ready (see `JsonProvider`), `meta` is added to the time."""
     envelope: dict[str, Any] = {"success": True, "data": data}
@@ -60,6 +61,8 @@ def success(
         envelope["message"] = message
     if pagination is not None:
         envelope["pagination"] = pagination
+    if counts is not None:
+        envelope["counts"] = counts
     envelope["meta"] = {"timestamp": context.now(), **(meta or {})}
     return _json(envelope, status)
 

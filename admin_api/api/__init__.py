@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from admin_api.api import audit, drops, health, jobs, queues, schedules, tickets, verification, weekly_reports, workers
+from admin_api.api import (
+    audit,
+    drops,
+    health,
+    jobs,
+    queues,
+    risks,
+    schedules,
+    tickets,
+    verification,
+    weekly_reports,
+    workers,
+)
 from admin_api.blueprints import Blueprint
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -11,6 +23,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     health.api,
     jobs.api,
     queues.api,
+    risks.api,
     schedules.api,
     tickets.api,
     verification.api,

@@ -1,0 +1,63 @@
+"""What a request may say about a risk acceptance (wire contract, section 6)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+
+from ticketing.risks.rules import end_of_day
+from ticketing.ticket_input import DESCRIPTION_MAX_LENGTH, Optional
+from ticketing.vocabulary import RiskType
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def _whole_day(value: Any) -> Any:
+    """A day without a time counts to its end, where the work is done."""
+    return end_of_day(date.fromisoformat(value)) if isinstance(value, str) and _DAY.fullmatch(value.strip()) else value
+
+
+Deadline = Annotated[AwareDatetime | None, BeforeValidator(_whole_day), Optional]
+Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=DESCRIPTION_MAX_LENGTH)]
+StepNumber = Annotated[int, Field(ge=1, le=12)]
+
+
+class _RiskInput(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_zero_characters(cls, value: Any) -> Any:
+        """PostgreSQL's text has no room for them."""
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("must not hold zero characters")
+        return value
+
+
+class NewRisk(_RiskInput):
+    """A risk to be accepted."""
+
+    risk_type: RiskType
+    risk_description: Prose
+    accepted_by: UUID = Field(description="You; an admin may name somebody else")
+    conditions: Annotated[Prose | None, Optional] = None
+    outstanding_steps: list[StepNumber] | None = Field(
+        default=None,
+        max_length=12,
+        description="Steps that may stand open. Not given: all that are open now; an empty list: none",
+    )
+    covers_handover: bool = Field(default=False, description="Whether a handover may go ahead with this risk")
+    risk_expiry_date: Deadline = Field(default=None, description="A time with a zone, or a day (counts to its end)")
+    requires_followup: bool = True
+    followup_date: Deadline = Field(default=None, description="A time with a zone, or a day (counts to its end)")
+
+
+class RiskResolution(_RiskInput):
+    """How a risk was resolved, and by whom."""
+
+    resolved_by: UUID = Field(description="You; an admin may name somebody else")
+    resolution_notes: Prose
