@@ -46,7 +46,8 @@ format: setup ## format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 bench: $(BENCH_READY) ## measure against the plain ways, side by side
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.weekly_import
+	@$(BIN)/python -m bench.ledger
 
 lock: ## choose the newest versions of everything and write them down with their hashes
 	@$(PYTHON) -m pip install --quiet --upgrade --target .bootstrap uv

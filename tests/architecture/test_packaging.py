@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import importlib.util
 import re
 import subprocess
 import sys
@@ -155,6 +156,12 @@ def test_make_and_procfile_call_commands_that_exist() -> None:
     called = re.findall(r"fibreflow ([a-z]+)\b", read("Makefile") + read("Procfile"))
     assert {"api", "worker", "scheduler", "up", "demo", "stop"} <= set(called)
     assert set(called) <= commands()
+
+
+def test_make_and_ci_run_modules_that_exist() -> None:
+    modules = re.findall(r"python -m ([a-z_.]+)", read("Makefile") + read(".ci/run"))
+    assert "pytest" in modules
+    assert [name for name in modules if importlib.util.find_spec(name) is None] == []
 
 
 def test_setup_refuses_an_old_python(tmp_path: Path) -> None:
