@@ -202,6 +202,31 @@ def test_the_same_file_twice_changes_nothing_the_second_time(platform: Platform)
     assert read(platform, "select count(*) from ticket_events")[0]["count"] == 5
 
 
+def test_the_same_file_previewed_says_that_nothing_would_change(platform: Platform) -> None:
+    rows = [weekly_row(FT_Ref="FT1"), weekly_row(FT_Ref="FT2"), weekly_row(FT_Ref="FT3", Title=None)]
+    import_report(platform, *rows)
+    change_one = "update tickets set source_hash = null where external_id = 'FT2'"
+    with platform.begin(SYSTEM) as work:
+        work.connection.execute(change_one)
+    submitted = upload_report(platform, weekly_workbook(*rows), preview=True)
+    assert submitted.rows == 3
+    run_jobs(platform)
+    preview = report(platform, submitted.report_id)["preview"]
+    counts = ("total", "new", "changed", "unchanged", "rejected")
+    assert [preview[name] for name in counts] == [3, 0, 0, 2, 1]
+    assert outcomes(platform, submitted.report_id) == [(2, None), (3, None), (4, "rejected")]
+
+
+def test_the_same_file_is_read_again_where_a_date_lay_ahead(platform: Platform) -> None:
+    rows = [weekly_row(Date_Logged=datetime(2100, 1, 1))]  # noqa: DTZ001 - as a sheet has it
+    import_report(platform, *rows)
+    assert tickets(platform) == []
+    again = upload_report(platform, weekly_workbook(*rows))
+    with platform.read() as connection:
+        sha256 = report(platform, again.report_id)["file_sha256"]
+        assert staging.find_same_file(connection, again.report_id, sha256) is None
+
+
 def test_the_same_rows_in_another_file_change_nothing_either(platform: Platform) -> None:
     import_report(platform, weekly_row())
     again = import_report(platform, weekly_row(Comment="another comment", FT_Ref="ft 490441", Title=" No light"))

@@ -1,0 +1,71 @@
+"""A weekly import whose worker is killed: it goes on where it stopped, without a double or missing row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobs.kinds.import_weekly_report import confirm
+from runtime.settings import Settings
+from tests.acceptance.system import QUICK, System, system
+from tests.factories_weekly import upload_report, weekly_row, weekly_workbook
+from ticketing.people import SYSTEM
+
+pytestmark = pytest.mark.acceptance
+
+ROWS = 2_000
+BATCH = {"import_batch_rows": 20}
+KINDS = {"FIBREFLOW_JOB_MODULES": "jobs.kinds"}
+
+
+def workbook() -> bytes:
+    return weekly_workbook(*[weekly_row(FT_Ref=f"FT{number}") for number in range(ROWS)])
+
+
+def kill_amid_the_import(it: System) -> int:
+    """Start a worker, kill it amid the import, start another one; return how many tickets there were in between."""
+    it.processes.scheduler(**KINDS)
+    workers = it.processes.workers(1, **KINDS)
+    it.wait(lambda: it.number("select count(*) from tickets") >= ROWS // 10, "the import is under way")
+    it.processes.kill(workers)
+    there = it.number("select count(*) from tickets")
+    it.processes.workers(1, **KINDS)
+    return there
+
+
+def assert_every_row_once(it: System) -> None:
+    counts = (
+        "select count(*) from tickets",
+        "select count(distinct external_id) from tickets",
+        "select count(*) from ticket_events where event_type = 'ticket_created'",
+        "select count(*) / 12 from verification_steps",
+        "select count(*) from weekly_report_rows where outcome = 'created' and ticket_id is not null",
+        "select created_count from weekly_reports",
+        "select processed_rows from weekly_reports",
+    )
+    assert [it.number(count) for count in counts] == [ROWS] * len(counts)
+
+
+def test_an_import_goes_on_where_its_killed_worker_stopped(settings: Settings, logs: Path) -> None:
+    with system(settings, logs, **QUICK, **BATCH) as it:
+        upload_report(it.platform, workbook())
+        there = kill_amid_the_import(it)
+        assert 0 < there < ROWS
+        it.wait_for_completion(1)
+        assert_every_row_once(it)
+        assert it.number("select count(*) from job_attempts where outcome = 'lost'") == 1
+
+
+def test_a_confirmed_import_goes_on_too(settings: Settings, logs: Path) -> None:
+    with system(settings, logs, **QUICK, **BATCH) as it:
+        report_id = upload_report(it.platform, workbook(), preview=True).report_id
+        first = it.processes.workers(1, **KINDS)
+        it.wait_for_completion(1)
+        it.processes.kill(first)
+        assert it.number("select count(*) from tickets") == 0
+        with it.platform.begin(SYSTEM) as work:
+            confirm(work, report_id)
+        assert 0 < kill_amid_the_import(it) < ROWS
+        it.wait_for_completion(2)
+        assert_every_row_once(it)
