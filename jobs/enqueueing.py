@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from jobs.ledger import EnqueuedJob, News, Origin, State
 from jobs.registry import JobArgs, Kind
-from runtime.identifiers import uuid7
+from runtime.identifiers import uuid7, uuid7s
 from sql.database import Connection, queries
 
 
@@ -73,42 +73,54 @@ def enqueue_many(
     urgency = kind.priority if priority is None else priority
     starts_at = now if at is None else max(at, now)
     waits = starts_at > now
-    ids = [uuid7() for _ in arguments]
+    ids = uuid7s(len(arguments))
     keys = [kind.unique_key(one) for one in arguments]
-    rows = queries("jobs").insert_jobs(
-        connection,
-        ids=ids,
-        arguments=[to_json(one.model_dump()).decode() for one in arguments],
-        unique_keys=keys,
-        **_common(kind, origin, urgency, tags, starts_at, "scheduled" if waits else "available"),
+    inserted = connection.execute(
+        queries("jobs").insert_jobs.sql,
+        {
+            **_common(kind, origin, urgency, tags, starts_at, "scheduled" if waits else "available"),
+            "ids": ids,
+            "arguments": to_json([one.model_dump() for one in arguments]).decode(),
+            "unique_keys": None if kind.unique_by is None else keys,
+        },
     )
-    new = {row["id"] for row in rows}
-    _note_subjects(connection, kind, arguments, ids, new)
-    taken = [key for key, job_id in zip(keys, ids, strict=True) if job_id not in new and key is not None]
-    holders = _holders(connection, kind, taken) if taken else {}
-    jobs = []
-    for one, job_id, key in zip(arguments, ids, keys, strict=True):
-        if job_id in new:
-            jobs.append(EnqueuedJob(job_id, existing=False))
-        elif key in holders:
-            jobs.append(EnqueuedJob(holders[key], existing=True))
+    # Reading the ids back costs as much as making them: mostly all are new.
+    new = ids if inserted.rowcount == len(ids) else [row["id"] for row in inserted]
+    _note_subjects(connection, kind, zip(ids, arguments, strict=True), new)
+    jobs = [EnqueuedJob(job_id, existing=False) for job_id in ids]
+    for place, holder in _taken(connection, kind, keys, ids, new):
+        if holder is not None:
+            jobs[place] = EnqueuedJob(holder, existing=True)
         else:
             # Whoever held the key finished between the two statements.
-            late, _ = enqueue(connection, kind, one, origin, now=now, at=at, priority=priority, tags=tags)
-            jobs.append(late)
+            late = arguments[place]
+            jobs[place], _ = enqueue(connection, kind, late, origin, now=now, at=at, priority=priority, tags=tags)
     news = [] if waits else [News(job.id, kind.queue, urgency) for job in jobs if not job.existing]
     return jobs, news
 
 
+def _taken(
+    connection: Connection, kind: Kind[Any], keys: Sequence[str | None], ids: Sequence[UUID], new: Sequence[UUID]
+) -> list[tuple[int, UUID | None]]:
+    """Return the places of the jobs that were not written down, each with the job that holds its key."""
+    if len(new) == len(ids):
+        return []
+    written = set(new)
+    places = [place for place, job_id in enumerate(ids) if job_id not in written]
+    holders = _holders(connection, kind, [key for place in places if (key := keys[place]) is not None])
+    return [(place, holders.get(keys[place] or "")) for place in places]
+
+
 def _note_subjects(
-    connection: Connection, kind: Kind[Any], arguments: Sequence[JobArgs], ids: Sequence[UUID], new: set[UUID]
+    connection: Connection, kind: Kind[Any], jobs: Iterable[tuple[UUID, JobArgs]], new: Sequence[UUID]
 ) -> None:
     if not kind.subjects:
         return
+    written = set(new)
     about = [
         (job_id, subject, value)
-        for job_id, one in zip(ids, arguments, strict=True)
-        if job_id in new
+        for job_id, one in jobs
+        if job_id in written
         for subject, value in kind.subjects_of(one)
     ]
     queries("jobs").insert_subjects(

@@ -9,7 +9,7 @@ import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.identifiers import uuid7
+from runtime.identifiers import uuid7, uuid7s
 
 
 def test_it_is_a_version_7_of_the_rfc_variant() -> None:
@@ -34,3 +34,15 @@ def test_later_ones_sort_later(moments: list[datetime]) -> None:
 
 def test_many_at_once_are_all_different() -> None:
     assert len({uuid7() for _ in range(20_000)}) == 20_000
+
+
+def test_many_made_together_rise_strictly_and_tell_when_they_were_made() -> None:
+    before = time.time_ns() // 1_000_000
+    made = uuid7s(5_000)
+    assert made == sorted(set(made))
+    assert {(one.version, one.variant) for one in made} == {(7, "specified in RFC 4122")}
+    assert before <= made[0].int >> 80 <= made[-1].int >> 80 <= time.time_ns() // 1_000_000 + 2
+
+
+def test_none_at_all_are_no_trouble() -> None:
+    assert uuid7s(0) == []
