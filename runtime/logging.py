@@ -47,10 +47,22 @@ def _mask_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> 
     return {key: mask(value, key) for key, value in event.items()}
 
 
+def _naming(process: str) -> Any:
+    """Name the process on every line: a context variable would name it on the lines of its first thread only."""
+
+    def name(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if process:
+            event.setdefault("process", process)
+        return event
+
+    return name
+
+
 def configure_logging(level: str = "info", output: str = "json", *, process: str = "") -> None:
     """Route structlog and the standard library's logging to stderr in one form (`json` or `console`)."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _naming(process),
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
@@ -85,8 +97,6 @@ def configure_logging(level: str = "info", output: str = "json", *, process: str
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    if process:
-        structlog.contextvars.bind_contextvars(process=process)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
