@@ -78,6 +78,8 @@ class Settings(BaseSettings):
 
     ont_rx_min_dbm: float = -27.0
     ont_rx_max_dbm: float = -8.0
+    # Whether a ticket whose DR, pole, PON or zone differs between the platforms is kept from QA, or only warned about.
+    qa_platforms_must_align: bool = False
 
     qcontact_url: str | None = None
     waha_url: str | None = None
