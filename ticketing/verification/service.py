@@ -146,17 +146,9 @@ def _record(
     if "is_complete" in changed:
         kind = StepCompleted if changed["is_complete"] else StepReopened
         fields += ["completed_by", "completed_at"]
-    on_behalf = {"on_behalf_of": str(acting.user_id)} if acting.on_behalf and kind is StepCompleted else {}
-    work.record(
-        kind(
-            ticket_id=before["ticket_id"],
-            before=json_ready({name: before[name] for name in fields}),
-            after=json_ready({name: after[name] for name in fields}),
-            details={
-                "step_number": before["step_number"],
-                "step_name": before["step_name"],
-                "progress": rules.progress(complete),
-                **on_behalf,
-            },
-        )
-    )
+    details = {"step_number": before["step_number"], "step_name": before["step_name"]}
+    details |= {"progress": rules.progress(complete)}
+    if acting.on_behalf and kind is StepCompleted:
+        details |= {"on_behalf_of": str(acting.user_id)}
+    was, became = ({name: row[name] for name in fields} for row in (before, after))
+    work.record(kind(ticket_id=before["ticket_id"], before=json_ready(was), after=json_ready(became), details=details))
