@@ -23,12 +23,12 @@ _LISTS = (list, tuple, set, frozenset)
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def _with_plus(value: Any) -> Any:
+def with_plus(value: Any) -> Any:
     """In a query string the plus of `+02:00` arrives as a space."""
     return re.sub(r" (\d\d:?\d\d)$", r"+\1", value) if isinstance(value, str) else value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_with_plus)]
+Moment = Annotated[AwareDatetime, BeforeValidator(with_plus)]
 """A time with a zone: ISO-8601, such as `2026-11-22T08:00:00Z` or `2026-11-22T10:00:00+02:00`."""
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]

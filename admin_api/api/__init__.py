@@ -5,6 +5,7 @@ from __future__ import annotations
 from admin_api.api import (
     audit,
     drops,
+    faults,
     health,
     jobs,
     queues,
@@ -21,6 +22,7 @@ from admin_api.blueprints import Blueprint
 BLUEPRINTS: tuple[Blueprint, ...] = (
     audit.api,
     drops.api,
+    faults.api,
     health.api,
     jobs.api,
     queues.api,

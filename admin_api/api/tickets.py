@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from flask import Response, request
+from flask import Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from admin_api.auth import requires
@@ -15,9 +15,9 @@ from admin_api.context import actor, platform, unit_of_work
 from admin_api.idempotency import idempotent
 from admin_api.requests import parse_uuid
 from admin_api.responses import Failure, Success, success
+from admin_api.versions import expected_versions, with_version
 from ticketing import ticket_views, tickets
 from ticketing.paging import MAX_DEPTH, MAX_ROWS, PageRequest
-from ticketing.ticket_changes import version
 from ticketing.ticket_input import NewTicket, TicketChanges
 from ticketing.ticket_views import TicketFilter, TicketView
 from ticketing.vocabulary import Priority, Source, Status, TicketType
@@ -137,7 +137,7 @@ def create(body: NewTicket) -> Response:
     """Make a ticket, with its 12 verification steps. The drop's entry in the SOW register fills what is left out."""
     with unit_of_work() as work:
         ticket = tickets.create(work, body)
-    return _with_version(success(ticket, f"Ticket {ticket['ticket_uid']} created", status=201), ticket)
+    return with_version(success(ticket, f"Ticket {ticket['ticket_uid']} created", status=201), ticket)
 
 
 @api.get("/tickets/<ticket_id>", responses={200: TicketAnswer, 404: Failure})
@@ -149,7 +149,7 @@ def read(ticket_id: str, query: DetailQuery) -> Response:
     with platform().read() as connection:
         ticket = ticket_views.get_ticket(connection, actor(), wanted)
         more = {"fibreflow_enrichment": ticket_views.enrich(connection, wanted)} if enriched else {}
-    return _with_version(success({**ticket, **more}, meta={"enriched": enriched}), ticket)
+    return with_version(success({**ticket, **more}, meta={"enriched": enriched}), ticket)
 
 
 @api.put("/tickets/<ticket_id>", responses={200: TicketAnswer, 404: Failure, 409: Failure})
@@ -158,8 +158,8 @@ def update(ticket_id: str, body: TicketChanges) -> Response:
     """Change the fields that are given. With `If-Match` or `updated_at`, only if nobody changed the ticket since."""
     wanted = parse_uuid(ticket_id, "Invalid ticket ID")
     with unit_of_work() as work:
-        ticket = tickets.update(work, wanted, body, expected=_expected_versions())
-    return _with_version(success(ticket, f"Ticket {ticket['ticket_uid']} updated"), ticket)
+        ticket = tickets.update(work, wanted, body, expected=expected_versions())
+    return with_version(success(ticket, f"Ticket {ticket['ticket_uid']} updated"), ticket)
 
 
 @api.delete("/tickets/<ticket_id>", responses={200: TicketAnswer, 404: Failure, 409: Failure})
@@ -168,8 +168,8 @@ def delete(ticket_id: str) -> Response:
     """Cancel a ticket: nothing of a ticket is ever removed."""
     wanted = parse_uuid(ticket_id, "Invalid ticket ID")
     with unit_of_work() as work:
-        ticket = tickets.cancel(work, wanted, expected=_expected_versions())
-    return _with_version(success(ticket, f"Ticket {ticket['ticket_uid']} deleted"), ticket)
+        ticket = tickets.cancel(work, wanted, expected=expected_versions())
+    return with_version(success(ticket, f"Ticket {ticket['ticket_uid']} deleted"), ticket)
 
 
 @api.get("/tickets/<ticket_id>/events", responses={200: TicketTimeline, 404: Failure})
@@ -180,13 +180,3 @@ def list_events(ticket_id: str, query: Paging) -> Response:
     with platform().read() as connection:
         rows, next_cursor = ticket_views.list_events(connection, actor(), wanted, query.request())
     return success(rows, meta={"next_cursor": next_cursor})
-
-
-def _expected_versions() -> set[str]:
-    """Return the versions that `If-Match` accepts; none named, or `*`: any."""
-    return set() if request.if_match.star_tag else request.if_match.as_set(include_weak=True)
-
-
-def _with_version(response: Response, ticket: dict[str, Any]) -> Response:
-    response.set_etag(version(ticket["updated_at"]))
-    return response

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -58,15 +58,6 @@ class TestDays:
         warned = next(night for night in nights if expiry < rules.days_ahead(night, rules.LAST_WARNING_DAYS))
         if warned != nights[0]:
             assert timedelta(hours=20) < expiry - warned < timedelta(days=2)
-
-    @given(MOMENTS, MOMENTS)
-    def test_what_expired_on_an_earlier_day_is_escalated_today(self, expired: datetime, now: datetime) -> None:
-        assert (expired < rules.start_of_day(now)) == (rules.local_day(expired) < rules.local_day(now))
-
-    def test_a_day_ends_as_the_next_begins_and_the_calendar_ends_somewhere(self) -> None:
-        assert rules.end_of_day(date(2026, 12, 31)) == datetime(2026, 12, 31, 22, tzinfo=UTC)
-        with pytest.raises(ValueError, match="beyond the calendar"):
-            rules.end_of_day(date.max)
 
 
 class TestOutstanding:

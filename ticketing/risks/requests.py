@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
-from ticketing.risks.rules import end_of_day
+from ticketing.days import whole_day_end
 from ticketing.ticket_input import DESCRIPTION_MAX_LENGTH, Optional
 from ticketing.vocabulary import RiskType
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-
-
-def _whole_day(value: Any) -> Any:
-    """A day without a time counts to its end, where the work is done."""
-    return end_of_day(date.fromisoformat(value)) if isinstance(value, str) and _DAY.fullmatch(value.strip()) else value
-
-
-Deadline = Annotated[AwareDatetime | None, BeforeValidator(_whole_day), Optional]
+Deadline = Annotated[AwareDatetime | None, BeforeValidator(whole_day_end), Optional]
 Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=DESCRIPTION_MAX_LENGTH)]
 StepNumber = Annotated[int, Field(ge=1, le=12)]
 

@@ -1,15 +1,16 @@
 """The rules of risk acceptances, pure: what may be accepted and resolved, and when a night's sweep must act.
 
-Days are calendar days in Africa/Johannesburg: the sweep runs once a night, so counting hours from its own run would
-warn of some risks only minutes ahead.
+Days are local calendar days (see `ticketing.days`): the sweep runs once a night, so counting hours from its own run
+would warn of some risks only minutes ahead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from runtime.clock import BUSINESS_ZONE
+from ticketing.days import end_of_day, local_day
 from ticketing.errors import ConditionNotMet, DomainError, InvalidInput
 from ticketing.vocabulary import RiskStatus, Status
 
@@ -27,14 +28,6 @@ class AlreadyResolved(DomainError):
     code = "CONFLICT"
 
 
-def end_of_day(day: date) -> datetime:
-    """Return the first moment after a local calendar day, in UTC. Raises ValueError for the last day that there is."""
-    try:
-        return datetime.combine(day + timedelta(days=1), time(), BUSINESS_ZONE).astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("lies beyond the calendar") from error
-
-
 def days_ahead(now: datetime, days: int) -> datetime:
     """Return the first moment that is more than `days` local calendar days away from `now`, in UTC."""
     return end_of_day(local_day(now) + timedelta(days=days))
@@ -43,19 +36,6 @@ def days_ahead(now: datetime, days: int) -> datetime:
 def days_left(expiry: datetime, now: datetime) -> int:
     """Return how many local calendar days lie between now and an expiry; negative once its day is past."""
     return (local_day(expiry) - local_day(now)).days
-
-
-def start_of_day(now: datetime) -> datetime:
-    """Return the beginning of the present local day, in UTC.
-
-    A risk that expired before it has had its day of grace: the next sweep escalates it.
-    """
-    return datetime.combine(local_day(now), time(), BUSINESS_ZONE).astimezone(UTC)
-
-
-def local_day(moment: datetime) -> date:
-    """Return the calendar day of a moment in Africa/Johannesburg."""
-    return moment.astimezone(BUSINESS_ZONE).date()
 
 
 def outstanding(open_steps: Collection[int], named: Collection[int] | None) -> list[int]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sql.database import queries
+from ticketing.days import local_day, start_of_day
 from ticketing.events import UnitOfWork
 from ticketing.risks import events
 from ticketing.risks.rules import (
@@ -18,7 +19,6 @@ from ticketing.risks.rules import (
     days_ahead,
     days_left,
     escalation_note,
-    start_of_day,
 )
 from ticketing.ticket_changes import json_ready
 from ticketing.vocabulary import RiskStatus
@@ -51,10 +51,13 @@ def expire(work: UnitOfWork) -> int:
 
 
 def escalate(work: UnitOfWork) -> int:
-    """Escalate the risks that expired on an earlier day and were not resolved, with a note on each ticket."""
+    """Escalate the risks that expired on an earlier day and were not resolved, with a note on each ticket.
+
+    So whoever is told of an expiry has a day to act before it becomes an escalation.
+    """
     rows = list(
         queries("risks").escalate_risks(
-            work.connection, now=work.now, expired_before=start_of_day(work.now), most=AT_ONCE
+            work.connection, now=work.now, expired_before=start_of_day(local_day(work.now)), most=AT_ONCE
         )
     )
     if rows:

@@ -1,0 +1,44 @@
+"""Calendar days where the work is done: they begin and end at midnight in Africa/Johannesburg, not in UTC."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from runtime.clock import BUSINESS_ZONE
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def local_day(moment: datetime) -> date:
+    """Return the calendar day of a moment (aware)."""
+    return moment.astimezone(BUSINESS_ZONE).date()
+
+
+def start_of_day(day: date) -> datetime:
+    """Return the moment at which a day begins, in UTC. Raises ValueError for the first day that there is."""
+    try:
+        return datetime.combine(day, time(), BUSINESS_ZONE).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("lies beyond the calendar") from error
+
+
+def end_of_day(day: date) -> datetime:
+    """Return the first moment after a day, in UTC. Raises ValueError for the last day that there is."""
+    try:
+        return start_of_day(day + timedelta(days=1))
+    except OverflowError as error:
+        raise ValueError("lies beyond the calendar") from error
+
+
+def day_of(text: str) -> date | None:
+    """Read a day as `2026-11-22`; None for a text of another form. Raises ValueError for a day that does not exist."""
+    stripped = text.strip()
+    return date.fromisoformat(stripped) if _DAY.fullmatch(stripped) else None
+
+
+def whole_day_end(value: Any) -> Any:
+    """Return the end of a day that is given without a time; anything else as it is. For validators of deadlines."""
+    day = day_of(value) if isinstance(value, str) else None
+    return value if day is None else end_of_day(day)
