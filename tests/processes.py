@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -45,6 +46,14 @@ def environment_of(settings: Settings, **more: str) -> dict[str, str]:
     return {**os.environ, **{PREFIX + name.upper(): value for name, value in values.items()}, **more}
 
 
+def free_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 class Processes:
     """Starts processes on the given settings; on leaving, all that still live are killed, with their children.
 
@@ -73,12 +82,17 @@ class Processes:
         """Start a scheduler."""
         return self.start("scheduler", **variables)
 
-    def start(self, module: str, **variables: str) -> subprocess.Popen[bytes]:
+    def api(self, port: int, **variables: str) -> subprocess.Popen[bytes]:
+        """Start the API as it is served, on a port of this machine."""
+        served = ("--config", "python:admin_api.gunicorn_conf")
+        return self.start("gunicorn", *served, FIBREFLOW_API_PORT=str(port), **variables)
+
+    def start(self, module: str, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
         """Start `python -m module`."""
         log = self._folder / f"{module}-{len(self._started)}.log"
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", module],
+                [sys.executable, "-m", module, *arguments],
                 env={**self._environment, **variables},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 
+import httpx
 import pytest
 import redis
 
 from cli.embedded import EmbeddedServers
 from runtime.settings import Settings
 from tests.acceptance.system import QUICK, system
+from tests.factories import make_project
+from tests.factories_access import make_api_key
+from tests.factories_drops import register_workbook
 from tests.job_kinds import Effect, effect
-from tests.processes import children_of
+from tests.processes import children_of, free_port
 from tests.stand_in import enqueue
 from ticketing.people import SYSTEM
 
@@ -75,6 +81,52 @@ def test_while_redis_is_away_jobs_are_accepted_and_all_run_once_it_is_back(
         it.processes.workers(2)
         it.wait_for_completion(100)
         it.assert_each_effect_exactly_once(ids)
+
+
+def test_while_redis_is_away_the_api_accepts_100_jobs_and_all_run_once_it_is_back(
+    own_servers: EmbeddedServers, own_settings: Settings, logs: Path
+) -> None:
+    """The API as it is served: 100 uploads of drop registers, each of which becomes a job."""
+    kinds = {"FIBREFLOW_JOB_MODULES": "jobs.kinds"}
+    with system(own_settings, logs) as it:
+        with it.platform.read() as connection:
+            make_project(connection, code="LAW")
+        key = make_api_key(it.platform, "operator")
+        port = free_port()
+        it.processes.api(port, **kinds)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}) as client:
+            it.wait(lambda: is_up(client), "the API answers")
+            own_servers.redis.stop()
+            with ThreadPoolExecutor(4) as people:
+                answers = list(people.map(lambda number: upload(client, number), range(100)))
+        assert [status for status, _ in answers] == [202] * 100, it.processes.log()[-5_000:]
+        assert median(seconds for _, seconds in answers) < 1
+        assert max(seconds for _, seconds in answers) < 10
+        assert it.states() == {"available": 100}
+        own_servers.redis.start()
+        it.processes.scheduler(**kinds)
+        it.processes.workers(2, **kinds)
+        it.wait_for_completion(100)
+        assert it.number("select count(*) from drops") == 100
+        assert it.number("select max(attempt) from jobs") == 1
+
+
+def is_up(client: httpx.Client) -> bool:
+    """Whether the API answers."""
+    try:
+        return client.get("/healthz").is_success
+    except httpx.TransportError:
+        return False
+
+
+def upload(client: httpx.Client, number: int) -> tuple[int, float]:
+    """Upload a register of one drop; return the answer's status and how many seconds it took."""
+    register = register_workbook({"label": f"DR{2_000_000 + number}"})
+    began = time.monotonic()
+    answer = client.post(
+        "/api/ticketing/import/drops", data={"project": "LAW"}, files={"file": ("drops.xlsx", register)}, timeout=30
+    )
+    return answer.status_code, time.monotonic() - began
 
 
 def test_a_redis_that_hangs_keeps_nobody_waiting_for_long(
