@@ -7,7 +7,7 @@ memory, and a second instance behind the load balancer does more for availabilit
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+import os
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -46,5 +46,5 @@ logger_class = StructuredLogger
 accesslog = None
 control_socket_disable = True
 proc_name = "fibreflow-api"
-if Path("/dev/shm").is_dir():  # noqa: S108 - the heartbeat file must not wait for a disk
+if os.access("/dev/shm", os.W_OK):  # noqa: S108 - the heartbeat file must not wait for a disk
     worker_tmp_dir = "/dev/shm"  # noqa: S108

@@ -45,11 +45,11 @@ def up(environment: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen
     EmbeddedServers(load_settings({}, data_dir=tmp_path / "data")).stop_for_all()
 
 
-def until(condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], process: subprocess.Popen[bytes], out: Path, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None, "`fibreflow up` ended"
-        assert time.monotonic() < deadline, "the condition did not come true"
+        assert process.poll() is None, "it ended:\n" + out.read_text(encoding="utf-8")[-4000:]
+        assert time.monotonic() < deadline, "it did not come true:\n" + out.read_text(encoding="utf-8")[-4000:]
         time.sleep(0.05)
 
 
@@ -78,8 +78,8 @@ def family(process: subprocess.Popen[bytes], folder: Path) -> list[psutil.Proces
 
 
 def test_everything_runs_and_stops(up: subprocess.Popen[bytes], environment: dict[str, str], tmp_path: Path) -> None:
-    until(lambda: ready(environment), up)
-    until(lambda: "FibreFlow is ready" in (tmp_path / "out").read_text(encoding="utf-8"), up)
+    until(lambda: ready(environment), up, tmp_path / "out")
+    until(lambda: "FibreFlow is ready" in (tmp_path / "out").read_text(encoding="utf-8"), up, tmp_path / "out")
     everything = family(up, tmp_path)
     assert len(everything) > 8
 
@@ -100,7 +100,7 @@ def test_everything_runs_and_stops(up: subprocess.Popen[bytes], environment: dic
 def test_a_kill_leaves_a_system_that_starts_again(
     up: subprocess.Popen[bytes], environment: dict[str, str], tmp_path: Path
 ) -> None:
-    until(lambda: ready(environment), up)
+    until(lambda: ready(environment), up, tmp_path / "out")
     up.kill()
     up.wait()
     deadline = time.monotonic() + 40
