@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +37,11 @@ class Attempt:
             raise Superseded(f"job {self.claim.id}, fence {self.claim.fence}")
         if self.cancel_requested:
             raise JobCancelled(f"job {self.claim.id}")
+
+    def time_left(self, limit: float) -> float:
+        """Return how many seconds a body that may run for `limit` seconds has left; 0 when its time is over."""
+        deadline = self.deadline
+        return limit if deadline is None else max(deadline - time.monotonic(), 0.0)
 
     def report(self, progress: Progress) -> None:
         """Keep the newest progress until the next heartbeat takes it along."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +22,7 @@ from sql.database import Connection
 from ticketing.people import Actor
 
 # What a stopped process has locked must not keep the next attempt waiting for ever.
-_LIMIT_IDLE = "set local idle_in_transaction_session_timeout = '60s'"
-_BEGIN = f"begin; {_LIMIT_IDLE}"
+IDLE_LIMIT = timedelta(seconds=60)
 
 
 class JobContext:
@@ -78,7 +77,7 @@ class JobContext:
             raise RuntimeError("the final unit of work cannot be opened inside a step")
         if self._work is None:
             connection = self._resources.enter_context(self.platform.database.connection())
-            connection.execute(_BEGIN, prepare=False)
+            connection.execute(f"begin; {self._limits()}", prepare=False)
             self._work = self._unit(connection)
         return self._work
 
@@ -95,7 +94,7 @@ class JobContext:
             raise RuntimeError("a step cannot begin inside another one")
         self._attempt.checkpoint()
         with self.platform.database.transaction() as connection:
-            connection.execute(_LIMIT_IDLE)
+            connection.execute(self._limits(), prepare=False)
             self._stepping = True
             try:
                 work = self._unit(connection)
@@ -158,6 +157,16 @@ class JobContext:
                 with suppress(psycopg.Error):
                     connection.close()
         self._resources.close()
+
+    def _limits(self) -> str:
+        """Bound the transaction: no interrupt reaches a body inside a statement, so the statement itself has to end."""
+        left = self._attempt.time_left(self.platform.registry.get(self._claim.kind).time_limit)
+        # The heartbeat looks every so often, and is to see first that the time is over.
+        statement = left + 2 * self.settings.worker_heartbeat
+        return (
+            f"set local statement_timeout = {int(statement * 1000)};"
+            f" set local idle_in_transaction_session_timeout = {int(IDLE_LIMIT.total_seconds() * 1000)}"
+        )
 
     def _unit(self, connection: Connection) -> Work:
         return Work(

@@ -225,6 +225,22 @@ def endless(args: NoArgs, context: JobContext) -> Outcome | None:
         time.sleep(0.01)
 
 
+class Statement(JobArgs):
+    """Where the endless statement runs."""
+
+    in_step: bool
+
+
+@job("test_endless_statement", queue="tickets", time_limit=0.5, max_attempts=1)
+def endless_statement(args: Statement, context: JobContext) -> Outcome | None:
+    """Wait inside PostgreSQL, where no exception reaches the thread."""
+    if args.in_step:
+        with context.step() as work:
+            work.connection.execute("select pg_sleep(600)")
+    context.work.connection.execute("select pg_sleep(600)")
+    return None
+
+
 class Hunger(JobArgs):
     """How many megabytes to keep for good."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from jobs import ledger
@@ -329,6 +330,23 @@ def test_a_step_keeps_neither_the_heartbeat_nor_the_rescuer_waiting(platform: Pl
     with JobContext(platform, attempt).step(), platform.database.transaction() as connection:
         connection.execute("set local lock_timeout = '2s'")
         connection.execute("select 1 from jobs where id = %s for update", [job_id])
+
+
+def test_what_a_stalled_attempt_has_locked_is_free_again_after_a_while(
+    platform: Platform, worker: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.context.IDLE_LIMIT", timedelta(milliseconds=200))
+    job_id = enqueue(platform, effect)
+    claim = worker.claim_one(job_id)
+    context = JobContext(platform, worker.board.attempts()[0])
+    context.work.connection.execute("update queues set created_at = created_at where name = 'tickets'")
+    with platform.database.transaction() as connection:
+        connection.execute("set local lock_timeout = '20s'")
+        connection.execute("update queues set created_at = created_at where name = 'tickets'")
+    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+        context.complete(settlement(claim))
+    context.release()
+    assert job_row(platform, job_id)["state"] == "running"
 
 
 def test_units_of_work_of_a_job_do_not_nest(platform: Platform, worker: StandIn) -> None:

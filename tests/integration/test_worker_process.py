@@ -17,7 +17,20 @@ from jobs import ledger
 from jobs.ledger import Progress
 from jobs.platform import Platform
 from runtime.settings import Settings
-from tests.job_kinds import Effect, Scene, Stall, Steps, effect, endless, limited, scene, stall, steps
+from tests.job_kinds import (
+    Effect,
+    Scene,
+    Stall,
+    Statement,
+    Steps,
+    effect,
+    endless,
+    endless_statement,
+    limited,
+    scene,
+    stall,
+    steps,
+)
 from tests.processes import wait_until
 from tests.stand_in import (
     StandIn,
@@ -287,6 +300,15 @@ def test_a_body_that_does_not_end_is_interrupted(quick: Settings, platform: Plat
     assert (attempt["error_class"], attempt["error_message"]) == ("JobTimedOut", "ran longer than 0.5 s")
     assert "in endless" in attempt["error_trace"]
     assert effects_of(platform) == []
+
+
+@pytest.mark.parametrize("in_step", [True, False])
+def test_a_statement_that_does_not_end_is_interrupted(quick: Settings, platform: Platform, in_step: bool) -> None:
+    with working(quick) as worker:
+        job_id = enqueue(platform, endless_statement, Statement(in_step=in_step))
+        wait_until(lambda: job_row(platform, job_id)["state"] == "discarded", "its only attempt has ended")
+        assert not worker._stop.is_set(), "the thread came back: nothing has to be replaced"
+    assert job_row(platform, job_id)["error_message"] == "ran longer than 0.5 s"
 
 
 def test_a_quiet_worker_rests_and_wakes(quick: Settings, platform: Platform) -> None:
