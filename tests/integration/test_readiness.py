@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -250,6 +251,31 @@ class TestManyAtOnce:
         reasons = ticket_views.read_ticket(connection, stale["id"])["qa_readiness_failed_reasons"]
         assert reasons == ["The ONT RX level of -28.00 dBm is not within -27.0 to -8.0 dBm"]
 
+    def test_a_night_that_broke_off_goes_on_where_it_was(
+        self, platform: Platform, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("jobs.kinds.recheck_readiness.AT_ONCE", 2)
+        waiting = [make_ready_ticket(connection) for _ in range(5)]
+        recheck, calls = readiness.recheck_waiting, itertools.count(1)
+
+        def breaks_off(*arguments: Any, **options: Any) -> Any:
+            if next(calls) == 2:
+                raise RuntimeError("the power is gone")
+            return recheck(*arguments, **options)
+
+        monkeypatch.setattr(readiness, "recheck_waiting", breaks_off)
+        with platform.begin(SYSTEM) as work:
+            work.enqueue(recheck_readiness)
+        (first,) = run_jobs(platform)
+        assert first["state"] == "retryable"
+        connection.execute("update jobs set state = 'available' where id = %s", [first["id"]])
+
+        (second,) = run_jobs(platform)
+
+        assert (second["state"], second["result"]) == ("completed", {"checked": 5, "passed": 5, "failed": 0})
+        runs = [len(readiness.list_checks(connection, SYSTEM, one["id"], PageRequest())[0]) for one in waiting]
+        assert runs == [1] * 5
+
 
 class TestLists:
     def test_where_a_ticket_stands(self, platform: Platform, connection: Connection, qa: Actor) -> None:
@@ -313,6 +339,24 @@ class TestLists:
         values = {"status": "pending_qa", "after_at": None, "after_id": None, "row_limit": 200}
         text = "\n".join(next(iter(line.values())) for line in connection.execute(statement, values).fetchall())
         assert "Seq Scan" not in text
+
+    def test_what_a_check_looks_at_is_found_by_index(self, connection: Connection) -> None:
+        make_many_tickets(connection, 5_000)
+        connection.execute(
+            "insert into ticket_attachments (ticket_id, filename, file_type, mime_type, file_size, file_sha256,"
+            " storage_key) select id, 'a.jpg', 'photo', 'image/jpeg', 1, repeat('0', 64), id || '-' || n"
+            " from tickets, generate_series(1, 6) as n"
+        )
+        connection.execute("analyze tickets, ticket_attachments")
+        ids = [row["id"] for row in connection.execute("select id from tickets limit 50").fetchall()]
+        for statement, values in (
+            (queries("readiness").list_readiness_facts.sql, {"ticket_ids": ids}),
+            (queries("verification").list_verification_steps.sql, {"ticket_id": ids[0]}),
+        ):
+            plan = connection.execute("explain " + statement, values).fetchall()
+            scans = [line for line in (next(iter(row.values())) for row in plan) if "Seq Scan" in line]
+            # The register and the twelve kinds of steps are small here.
+            assert [scan for scan in scans if "tickets" in scan or "ticket_attachments" in scan] == []
 
 
 class TestOverHttp:

@@ -102,8 +102,8 @@ class TestChanges:
         assert changes_of(seen, both) == {"photo_url": "https://a.example/2"}
 
     def test_only_given_keys_count(self) -> None:
-        changes = StepChanges.model_validate({"is_complete": None, "notes": "", "colour": "blue"})
-        assert changes.given() == {"notes": None}
+        changes = StepChanges.model_validate({"is_complete": None, "notes": "", "photo_url": " ", "colour": "blue"})
+        assert changes.given() == {"notes": None, "photo_url": None}
         assert StepChanges.model_validate({}).given() == {}
 
     @pytest.mark.parametrize(
