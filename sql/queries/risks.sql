@@ -48,7 +48,8 @@ set
 where id = :risk_id;
 
 -- name: list_risks(risk_id, ranks, ticket_id, project, expires_from, expires_before, see_all, see_user, see_contractor, see_teams, after_rank, after_expiry, after_at, after_id, row_limit, row_skip)
--- Reads risk acceptances as the API shows them, what needs attention first. Every filter may be null; run it unprepared.
+-- Reads risk acceptances as the API shows them, what needs attention first. Every filter may be null; run it
+-- unprepared.
 select
     r.id,
     r.ticket_id,
@@ -186,7 +187,8 @@ returning
     r.accepted_by;
 
 -- name: expire_risks(now, most)
--- Expires active risks whose time has passed. Tickets are locked first, so no approval or closing rests on one meanwhile.
+-- Expires active risks whose time has passed. Tickets are locked first, so no approval or closing rests on one
+-- meanwhile.
 with due as (
     select
         r.id,
