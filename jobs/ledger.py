@@ -6,10 +6,11 @@ moves of an attempt check that it still holds the job (`fence`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -21,6 +22,11 @@ from sql.database import Connection, Database, queries
 from ticketing.people import Actor
 
 SUPERSEDED = "FF001"
+
+# A worker's first plans are made, and kept, while the table is next to empty: they would read all of it for every
+# batch, and be a hundred times too slow by the time that the statistics are gathered anew.
+_BY_INDEX: LiteralString = "set local enable_seqscan = off"
+_ASYNCHRONOUS: LiteralString = "set local synchronous_commit = off"
 LARGEST = 2**63 - 1
 
 State = Literal["scheduled", "available", "running", "retryable", "completed", "discarded", "cancelled"]
@@ -145,11 +151,10 @@ def claim(
     and the fence (which includes the worker) keeps the first attempt from completing beside a second one.
     """
     with database.connection() as connection:
-        rows = list(
-            queries("jobs").claim_jobs(
-                connection, ids=list(ids), worker_id=worker_id, limited_kinds=list(limited), durable=durable
+        with _transaction_by_index(connection, durable=durable):
+            rows = list(
+                queries("jobs").claim_jobs(connection, ids=list(ids), worker_id=worker_id, limited_kinds=list(limited))
             )
-        )
         claims = [_claim_of(row, worker_id, limited=False) for row in rows]
         if len(rows) < len(ids):
             left = list(set(ids) - {row["id"] for row in rows})
@@ -158,6 +163,17 @@ def claim(
     # `returning` keeps no order; the ids came most urgent first.
     place = {job_id: number for number, job_id in enumerate(ids)}
     return sorted(claims, key=lambda one: place[one.id])
+
+
+@contextmanager
+def _transaction_by_index(connection: Connection, *, durable: bool) -> Iterator[None]:
+    connection.execute(f"begin; {_BY_INDEX}" if durable else f"begin; {_BY_INDEX}; {_ASYNCHRONOUS}", prepare=False)
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
 
 
 def _claim_limited(
@@ -241,6 +257,7 @@ def settle_and_commit(connection: Connection, settlement: Settlement) -> None:
 
 def settle_many(connection: Connection, worker_id: UUID, settlements: Sequence[Settlement]) -> list[dict[str, Any]]:
     """End many attempts that wrote nothing of their own; returns (id, fence, state, queue) of those still held."""
+    connection.execute(_BY_INDEX)
     rows = [_settlement_row(settlement) for settlement in settlements]
     columns = {plural: [row[single] for row in rows] for plural, single in _SETTLE_COLUMNS.items()}
     return list(queries("jobs").settle_jobs(connection, worker_id=worker_id, **columns))

@@ -56,20 +56,12 @@ where kind = :kind and unique_key = any(:unique_keys::text[])
 -- Finds the job of one tick of a schedule.
 select id from jobs where schedule_name = :schedule_name and fire_at = :fire_at::timestamptz;
 
--- name: claim_jobs(ids, worker_id, limited_kinds, durable)
+-- name: claim_jobs(ids, worker_id, limited_kinds)
 -- Takes the announced jobs that nobody else holds and that no limit concerns; who is late finds nothing here.
--- Says in the same statement, and for its own transaction only, whether the commit waits for the disk.
-with commit_mode as materialized (
-    select set_config(
-        'synchronous_commit',
-        case when :durable::boolean then current_setting('synchronous_commit') else 'off' end,
-        true
-    )
-), picked as (
+with picked as (
     select jobs.id
     from jobs
     join queues on queues.name = jobs.queue
-    cross join commit_mode
     where jobs.id = any(:ids::uuid[]) and jobs.state = 'available'
         and queues.paused_at is null and queues.concurrency_limit is null
         and jobs.kind <> all(:limited_kinds::text[])
