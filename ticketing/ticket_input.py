@@ -117,6 +117,12 @@ class NewTicket(_TicketInput):
         return Priority.NORMAL if _blank_is_none(value) is None else value
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """A key that is not given changes nothing: a documented default would have generated clients send one."""
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
 class TicketChanges(_TicketInput):
     """What is to change of a ticket: only the keys that are given; null clears where a field may be empty.
 
@@ -125,6 +131,8 @@ class TicketChanges(_TicketInput):
     """
 
     # The defaults of the fields that may not be null are never used: only given keys count.
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
     title: Title = ""
     description: Annotated[Prose | None, Optional] = None
     status: Status = Status.OPEN

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from runtime.errors import FibreflowError
 
 
 class WorkbookError(FibreflowError):
-    """The file cannot be read as a workbook."""
+    """The file cannot be read as a workbook; `details["errors"]` says why, as the wire contract has it."""
 
     code = "PARSE_ERROR"
+
+    def __init__(self, message: str, *, details: dict[str, Any] | str | None = None) -> None:
+        figures = details if isinstance(details, dict) else {}
+        why = details if isinstance(details, str) else message
+        super().__init__(message, details={"errors": [why], **figures})
 
 
 class EmptyFile(WorkbookError):

@@ -813,14 +813,23 @@ where
 order by r.row_number
 limit :row_limit::integer;
 
--- name: list_errors(report_id, row_limit)
--- Reads the first errors of a report, each with the row that it is about.
+-- name: list_errors(report_ids, row_limit)
+-- Reads the first errors of each of some reports, each with the row that it is about.
 select
-    r.row_number,
-    error.value as error,
-    r.cells
-from weekly_report_rows as r
-cross join lateral jsonb_array_elements(r.errors) as error (value)
-where r.report_id = :report_id
-order by r.row_number
-limit :row_limit::integer;
+    picked.report_id,
+    first.row_number,
+    first.error,
+    first.cells
+from unnest(:report_ids::uuid []) as picked (report_id)
+cross join lateral (
+    select
+        r.row_number,
+        error.value as error,
+        r.cells
+    from weekly_report_rows as r
+    cross join lateral jsonb_array_elements(r.errors) as error (value)
+    where r.report_id = picked.report_id and r.errors is not null
+    order by r.row_number
+    limit :row_limit::integer
+) as first
+order by picked.report_id, first.row_number;

@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
+import jsonschema_rs
 import pytest
 import schemathesis
 from flask import Flask
@@ -45,6 +46,19 @@ def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]
 def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     schemathesis.openapi.from_dict(document).validate()
+
+
+def test_every_default_is_a_value_of_its_schema(document: dict[str, Any]) -> None:
+    shared = {"components": document["components"]}
+    for schema in document["components"]["schemas"].values():
+        for field in schema.get("properties", {}).values():
+            if "default" in field:
+                jsonschema_rs.Draft202012Validator(field | shared).validate(field["default"])
+
+
+def test_keys_that_change_a_ticket_have_no_default(document: dict[str, Any]) -> None:
+    changes = document["components"]["schemas"]["TicketChanges"]["properties"]
+    assert [name for name, field in changes.items() if "default" in field] == []
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

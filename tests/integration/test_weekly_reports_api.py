@@ -16,6 +16,7 @@ from integrations.workbooks import SheetData, open_workbook, write_workbook
 from tests.factories_access import client_as
 from tests.factories_weekly import weekly_row, weekly_workbook
 from tests.running import run_jobs
+from ticketing.weekly_reports.views import ERRORS_IN_HISTORY
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -273,6 +274,15 @@ def test_the_history_counts_filters_and_pages(client: FlaskClient, platform: Pla
     first = client.get(f"{URL}/history?limit=2").get_json()
     rest = client.get(f"{URL}/history?limit=2&cursor={first['pagination']['next_cursor']}").get_json()
     assert len({report["id"] for report in first["data"]["reports"] + rest["data"]["reports"]}) == 3
+
+
+def test_the_history_shows_the_first_errors_of_each_report(client: FlaskClient, platform: Platform) -> None:
+    faultless = imported(client, platform, weekly_row(FT_Ref="FT900"))
+    faulty = imported(client, platform, *(weekly_row(FT_Ref=f"FT{n}", Title=None, Issue=None) for n in range(20)))
+    errors = {report["id"]: report["errors"] for report in get(client, "history")["reports"]}
+    assert errors[faultless] == []
+    assert [error["row_number"] for error in errors[faulty]] == list(range(2, 2 + ERRORS_IN_HISTORY))
+    assert errors[faulty] == get(client, faulty)["errors"][:ERRORS_IN_HISTORY]
 
 
 @pytest.mark.parametrize("query", ["status=lost", "imported_after=yesterday", "week_number=x", "cursor=!!"])

@@ -126,7 +126,10 @@ def test_only_sheets_with_cells_are_listed_in_their_order() -> None:
     assert opened.sheet_names == ["Sheet", "MNT Tickets"]
     with pytest.raises(workbooks.SheetNotFound) as refusal:
         opened.sheet("Chart")
-    assert refusal.value.details == {"available_sheets": ["Sheet", "MNT Tickets"]}
+    assert refusal.value.details == {
+        "errors": [refusal.value.message],
+        "available_sheets": ["Sheet", "MNT Tickets"],
+    }
 
 
 def test_a_path_is_read_and_named_in_messages(tmp_path: Path) -> None:
@@ -195,12 +198,12 @@ def test_other_archives_are_told_apart(parts: dict[str, bytes], error: type[work
         open_workbook(target.getvalue(), filename="week.xlsx")
 
 
-@given(st.data())
-def test_a_file_that_is_cut_off_is_damaged_and_nothing_worse(data: st.DataObject) -> None:
+@given(st.integers(min_value=0))
+def test_a_file_that_is_cut_off_is_damaged_and_nothing_worse(place: int) -> None:
+    # Not drawn from the file's length: it carries the time at which it was saved, so its length is not always the same.
     whole = simple()
-    cut = data.draw(st.integers(min_value=1, max_value=len(whole) - 1))
     with pytest.raises(workbooks.WorkbookError):
-        open_workbook(whole[:cut], filename="week.xlsx")
+        open_workbook(whole[: 1 + place % (len(whole) - 1)], filename="week.xlsx")
 
 
 @given(st.integers(min_value=0), st.integers(min_value=1, max_value=255))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,6 +15,8 @@ from ticketing.weekly_reports.headers import REJECTED_COLUMNS
 from ticketing.weekly_reports.service import no_such_report
 
 ERRORS_SHOWN = 100
+# In the history, of each report: its detail and its rows tell the rest.
+ERRORS_IN_HISTORY = 10
 MAX_ROWS = 1_000
 # A rejected row's workbook is read back in pieces, to bound memory.
 REJECTED_AT_ONCE = 1_000
@@ -47,7 +50,7 @@ def detail(connection: Connection, report_id: UUID, *, batch_rows: int, now: dat
     return shown | {
         "sheet_name": report["sheet_name"],
         "columns": report["header_mapping"].get("fields", {}),
-        "errors": _errors(connection, report_id),
+        "errors": _errors(connection, [report_id], ERRORS_SHOWN)[report_id],
     }
 
 
@@ -67,7 +70,11 @@ def progress(connection: Connection, report_id: UUID, *, batch_rows: int, now: d
     )
     summary = _summary(report)
     shown = {name: summary[name] for name in told}
-    return shown | _progress(report, batch_rows, now) | {"errors": _errors(connection, report_id)}
+    return (
+        shown
+        | _progress(report, batch_rows, now)
+        | {"errors": _errors(connection, [report_id], ERRORS_SHOWN)[report_id]}
+    )
 
 
 def preview(connection: Connection, report_id: UUID) -> dict[str, Any]:
@@ -101,8 +108,10 @@ def history(
         )
     )
     totals = queries("weekly_reports").summarise_reports(connection, **wanted.parameters())
+    shown = found[:limit]
+    errors = _errors(connection, [report["id"] for report in shown], ERRORS_IN_HISTORY)
     data: dict[str, Any] = {
-        "reports": [_summary(report) for report in found[:limit]],
+        "reports": [_summary(report) | {"errors": errors[report["id"]]} for report in shown],
         "total": totals["total"],
         "by_status": {name: totals[name] for name in ("pending", "processing", "completed", "failed")},
         "total_imported_tickets": int(totals["total_imported_tickets"]),
@@ -223,18 +232,21 @@ def _remaining(done: int, total: int, started: datetime | None, now: datetime) -
     return round((now - started).total_seconds() / done * (total - done))
 
 
-def _errors(connection: Connection, report_id: UUID) -> list[dict[str, Any]]:
-    found = queries("weekly_reports").list_errors(connection, report_id=report_id, row_limit=ERRORS_SHOWN)
-    return [
-        {
-            "row_number": row["row_number"],
-            "error_type": row["error"]["error_type"],
-            "error_message": row["error"]["message"],
-            "field_name": row["error"]["column"],
-            "row_data": row["cells"],
-        }
-        for row in found
-    ]
+def _errors(connection: Connection, report_ids: Sequence[UUID], most: int) -> defaultdict[UUID, list[dict[str, Any]]]:
+    """Return the first errors of each report, at most `most` of each."""
+    found = queries("weekly_reports").list_errors(connection, report_ids=list(report_ids), row_limit=most)
+    errors: defaultdict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for row in found:
+        errors[row["report_id"]].append(
+            {
+                "row_number": row["row_number"],
+                "error_type": row["error"]["error_type"],
+                "error_message": row["error"]["message"],
+                "field_name": row["error"]["column"],
+                "row_data": row["cells"],
+            }
+        )
+    return errors
 
 
 def _statistics(totals: Mapping[str, Any]) -> dict[str, Any]:
