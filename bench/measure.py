@@ -71,6 +71,8 @@ class Turn:
         """Measure everything. Raises BenchError or ChildDied; no process is left either way."""
         self._board.clear()
         self._contender.prepare()
+        self._time_enqueueing()
+        self._contender.prepare()
         try:
             with self._children:
                 self._contender.start_workers(self._children)
@@ -88,7 +90,9 @@ class Turn:
             self._finish(time.monotonic() + START_LIMIT)
             once_warm()
             self._occupy(job)
-        how_many = self._fill(job)
+        how_many = max(int(self._effort.jobs * self._contender.share), 1)
+        self._contender.enqueue_many(job, how_many)
+        self._count(job, how_many)
         deadline = time.monotonic() + START_LIMIT + how_many / SLOWEST_RATE
         warm_from = self._expected - int(how_many * (1 - WARM_UP))
         self._board.open()
@@ -125,17 +129,13 @@ class Turn:
         self._wait(lambda: self._board.left() >= self._expected, deadline)
         return self._wait(self._contender.settled, deadline, every=0.005)
 
-    def _fill(self, job: JobName) -> int:
-        """Enqueue the jobs of a run: some one by one, the others in bulk; returns how many."""
-        singles = self._effort.singles
-        many = max(int(self._effort.jobs * self._contender.share) - singles, singles)
-        one_by_one = partial(self._enqueue_singly, job, singles)
+    def _time_enqueueing(self) -> None:
+        """Enqueue one by one and in bulk; no worker runs yet."""
+        singles, many = self._effort.singles, max(int(self._effort.jobs * self._contender.share), 1)
+        one_by_one = partial(self._enqueue_singly, "noop", singles)
         self._figures.single.append(singles / _seconds(one_by_one))
-        taken = _seconds(partial(self._contender.enqueue_many, job, many))
         if self._contender.has_bulk:
-            self._figures.bulk.append(many / taken)
-        self._count(job, singles + many)
-        return singles + many
+            self._figures.bulk.append(many / _seconds(partial(self._contender.enqueue_many, "noop", many)))
 
     def _enqueue_singly(self, job: JobName, how_many: int) -> None:
         for n in range(how_many):

@@ -1,0 +1,19 @@
+"""`python -m bench`: every benchmark, one after the other."""
+
+from __future__ import annotations
+
+import sys
+
+from bench import ledger, weekly_import
+
+
+def main() -> int:
+    """Run them; returns the exit code of the ledger's."""
+    print("== the weekly import", flush=True)
+    weekly_import.main()
+    print("\n== the ledger", flush=True)
+    return ledger.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
