@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 from tests.integration.schema_rows import AFTER, BEFORE, NOW, SHA
 
 UPPER_SHA = "A" * 64
+NOWHERE = "0198c5a2-7e1b-7c3d-9f00-0123456789ab"
 
 # table, the columns that break the rule, the constraint that says so without its table's name
 CHECKS: list[tuple[str, dict[str, Any], str]] = [
@@ -80,6 +81,7 @@ CHECKS: list[tuple[str, dict[str, Any], str]] = [
     ("tickets", {"sla_paused_at": NOW, "sla_pause_reason": " "}, "sla_pause_has_reason"),
     ("tickets", {"sla_paused_seconds": -1}, "sla_paused_seconds_positive"),
     ("tickets", {"sheet_fields": Jsonb(["title"])}, "sheet_fields_object"),
+    ("tickets", {"qa_passed_check_id": NOWHERE, "qa_ready": False}, "passed_check_means_ready"),
     ("tickets", {"source_hash": b"x" * 33}, "source_hash_length"),
     ("verification_step_types", {}, "step_number_range"),
     ("verification_steps", {"step_number": 13}, "step_number_range"),

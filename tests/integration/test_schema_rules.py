@@ -102,6 +102,7 @@ def test_every_foreign_key_refuses_what_does_not_exist(scratch: Connection) -> N
         "completed_by": {"is_complete": True, "completed_at": NOW},
         "deleted_by": {"deleted_at": NOW},
         "overruled_by": {"overruled_at": NOW, "overrule_note": "Sharp enough"},
+        "qa_passed_check_id": {"qa_ready": True},
     }
     for row in rows:
         columns = ACCEPTED[row["tbl"]](scratch) | needs.get(row["attname"], {}) | {row["attname"]: nowhere[row["type"]]}
