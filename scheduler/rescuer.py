@@ -13,6 +13,9 @@ from runtime.logging import get_logger
 log = get_logger(__name__)
 
 
+LATE = 1.0
+
+
 class Rescuer:
     """Rescues once per round; patient after an outage of PostgreSQL, when no worker could have given a sign of life."""
 
@@ -29,7 +32,12 @@ class Rescuer:
         if time.monotonic() < self._patient_until:
             return 0
         lost_after = timedelta(seconds=self._platform.settings.worker_lost_after)
+        asked = time.monotonic()
         with self._platform.database.transaction() as connection:
+            if time.monotonic() - asked > LATE:
+                # A connection that kept us waiting tells of an outage, too.
+                self.be_patient()
+                return 0
             rescued = ledger.rescue(connection, lost_after, self._platform.clock.now())
         for row in rescued:
             log.warning("job_rescued", job_id=str(row["id"]), worker_id=str(row["worker_id"]), state=row["state"])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,26 +31,34 @@ def queries(concept: str) -> Any:
     return aiosql.from_path(QUERIES / f"{concept}.sql", "psycopg", mandatory_parameters=True)
 
 
+# How long a caller waits for a server that is away, and how often it is tried meanwhile, in seconds.
+CONNECT_WITHIN = 10.0
+CONNECT_EVERY = 0.2
+
+
 class Database:
     """A pool of connections.
 
-    With `pinned`, a thread keeps the connection that it got first: worker threads live long and take a transaction per
-    job, and a shared pool's lock costs them a fifth of their rate.
+    With `pinned`, each thread has a connection of its own: worker threads live long and take a transaction per job, and
+    a shared pool's lock costs them a fifth of their rate.
     """
 
     def __init__(self, url: str, *, connections: int = 16, prepare: bool = True, pinned: bool = False) -> None:
-        self._pinned = pinned
-        self._local = threading.local()
-        self._prepare_after = PREPARE_AFTER if prepare else None
+        options: dict[str, Any] = {
+            "row_factory": dict_row,
+            "autocommit": True,
+            "prepare_threshold": PREPARE_AFTER if prepare else None,
+        }
+        self._pinned = _Pinned(url, options) if pinned else None
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             connection_class=psycopg.Connection[DictRow],
-            kwargs={"row_factory": dict_row, "autocommit": True, "prepare_threshold": self._prepare_after},
+            kwargs=options,
             min_size=0,
             max_size=connections,
             max_idle=60,
-            timeout=10,
-            reconnect_timeout=10,
+            timeout=CONNECT_WITHIN,
+            reconnect_timeout=CONNECT_WITHIN,
             open=True,
         )
 
@@ -68,8 +77,8 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """Lend a connection in autocommit mode: each statement is its own transaction."""
-        if self._pinned:
-            yield self._pinned_connection()
+        if self._pinned is not None:
+            yield self._pinned.connection()
         else:
             with self._pool.connection() as connection:
                 yield connection
@@ -80,22 +89,10 @@ class Database:
         with self.connection() as connection, connection.transaction():
             yield connection
 
-    def _pinned_connection(self) -> Connection:
-        connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is not None and (connection.closed or connection.broken):
-            self._pool.putconn(connection)
-            connection = None
-        if connection is None:
-            connection = self._pool.getconn()
-            self._local.connection = connection
-        return connection
-
     def release_thread(self) -> None:
-        """Give back the connection that the calling thread had pinned."""
-        connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            self._local.connection = None
-            self._pool.putconn(connection)
+        """Close the connection that the calling thread had to itself; for threads that come to their end."""
+        if self._pinned is not None:
+            self._pinned.release()
 
     def statistics(self) -> dict[str, int]:
         """Return the pool's counters (size, available, waiting requests ...) for the metrics page."""
@@ -103,6 +100,57 @@ class Database:
 
     def close(self) -> None:
         """Close every connection. The database object cannot be used afterwards."""
-        with suppress(psycopg.Error):
-            self.release_thread()
+        if self._pinned is not None:
+            self._pinned.close()
         self._pool.close(timeout=5)
+
+
+class _Pinned:
+    """One connection a thread, made by the thread itself.
+
+    A pool waits ever longer between its attempts to reach a server that is away. Here the server is tried at a steady
+    pace: a worker whose heartbeat came seconds after the server's return would have lost its jobs to others by then.
+    """
+
+    def __init__(self, url: str, options: dict[str, Any]) -> None:
+        self._url = url
+        self._options = options
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._all: set[Connection] = set()
+
+    def connection(self) -> Connection:
+        """Return the calling thread's connection. Raises psycopg.OperationalError when there is none to be had."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is None or connection.closed:
+            self.release()
+            connection = self._local.connection = self._connect()
+            with self._lock:
+                self._all.add(connection)
+        return connection
+
+    def release(self) -> None:
+        """Close the calling thread's connection."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            self._local.connection = None
+            with self._lock:
+                self._all.discard(connection)
+            connection.close()
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            connections, self._all = self._all, set()
+        for connection in connections:
+            connection.close()
+
+    def _connect(self) -> Connection:
+        give_up = time.monotonic() + CONNECT_WITHIN
+        while True:
+            try:
+                return psycopg.Connection[DictRow].connect(self._url, **self._options)
+            except psycopg.OperationalError:
+                if time.monotonic() > give_up:
+                    raise
+            time.sleep(CONNECT_EVERY)

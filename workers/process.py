@@ -48,12 +48,7 @@ class WorkerProcess:
         if unknown:
             raise ValueError(f"FIBREFLOW_WORKER_QUEUES: no such queue: {', '.join(sorted(unknown))}")
         self.id: UUID = uuid7()
-        # One connection a thread: the running ones, a consumer a queue, settler, heartbeat and the main thread.
-        wanted = settings.worker_threads + len(self._queues) + 4
-        self._platform = Platform.connect(
-            settings.model_copy(update={"database_connections": max(wanted, settings.database_connections)}),
-            pinned=True,
-        )
+        self._platform = Platform.connect(settings, pinned=True)
         self._board = Board()
         self._settler = Settler(self._platform, self.id)
         self._resting = threading.Event()

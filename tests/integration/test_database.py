@@ -1,0 +1,98 @@
+"""Connections: pooled for most, one a thread for workers, and made again when the server went away."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from sql import database as module
+from sql.database import Database
+
+
+@pytest.fixture
+def pinned(database_url: str) -> Iterator[Database]:
+    database = Database(database_url, pinned=True)
+    yield database
+    database.close()
+
+
+def backend(database: Database) -> int:
+    with database.connection() as connection:
+        return connection.info.backend_pid
+
+
+def test_a_transaction_is_committed_on_leaving_and_rolled_back_on_an_error(database: Database) -> None:
+    with database.connection() as connection:
+        connection.execute("create table noted (n integer)")
+    with database.transaction() as connection:
+        connection.execute("insert into noted values (1)")
+
+    def fail() -> None:
+        with database.transaction() as connection:
+            connection.execute("insert into noted values (2)")
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        fail()
+    with database.connection() as connection:
+        assert connection.execute("select n from noted").fetchall() == [{"n": 1}]
+    assert database.statistics()["requests_num"] >= 4
+
+
+def test_a_thread_has_a_connection_to_itself(pinned: Database) -> None:
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.extend([backend(pinned), backend(pinned)])
+        pinned.release_thread()
+        pinned.release_thread()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join(20)
+    assert seen[0] == seen[1] != backend(pinned)
+
+
+def test_a_connection_that_was_cut_is_made_again(pinned: Database, database: Database) -> None:
+    cut = backend(pinned)
+    with database.connection() as connection:
+        connection.execute("select pg_terminate_backend(%s)", [cut])
+    with pytest.raises(psycopg.OperationalError), pinned.connection() as connection:
+        connection.execute("select 1")
+    assert backend(pinned) != cut
+
+
+def test_connections_of_all_threads_are_closed(database_url: str) -> None:
+    database = Database(database_url, pinned=True)
+    held: list[psycopg.Connection] = []
+
+    def hold() -> None:
+        with database.connection() as connection:
+            held.append(connection)
+
+    threads = [threading.Thread(target=hold) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert [connection.closed for connection in held] == [False] * 3
+    database.close()
+    assert [connection.closed for connection in held] == [True] * 3
+
+
+def test_a_server_that_is_away_is_tried_again_until_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def refuse(*_: object, **__: object) -> None:
+        tries.append(1)
+        raise psycopg.OperationalError("refused")
+
+    monkeypatch.setattr(module, "CONNECT_WITHIN", 0.3)
+    monkeypatch.setattr(module, "CONNECT_EVERY", 0.05)
+    monkeypatch.setattr(psycopg.Connection, "connect", refuse)
+    with pytest.raises(psycopg.OperationalError, match="refused"):
+        module._Pinned("postgresql:///nowhere", {}).connection()
+    assert len(tries) > 2
