@@ -78,6 +78,7 @@ class LedgerConsumer(Consumer):
         self._batch = max((prefetch - platform.settings.worker_threads) // 2, 1)
         self._ready: deque[Claim] = deque()
         self._room = threading.Condition()
+        self._deaf = False
         self._held = 0
 
     def __next__(self) -> MessageProxy | None:
@@ -139,9 +140,12 @@ class LedgerConsumer(Consumer):
 
     def _hear(self, free: int) -> list[UUID]:
         try:
-            return self._platform.wire.hear(self._queue, free, self._timeout)
+            heard = self._platform.wire.hear(self._queue, free, self._timeout)
         except redis.RedisError as error:
-            log.warning("polling_without_redis", queue=self._queue, error=type(error).__name__)
+            self._tell_of_redis(type(error).__name__)
+        else:
+            self._tell_of_redis(None)
+            return heard
         time.sleep(min(POLL_WITHOUT_REDIS, self._timeout))
         try:
             with self._platform.read() as connection:
@@ -149,6 +153,14 @@ class LedgerConsumer(Consumer):
                 return [news.id for news in head[:free]]
         except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout):
             return []
+
+    def _tell_of_redis(self, problem: str | None) -> None:
+        """Log that Redis went away or came back, once each: a line a second would bury all others."""
+        if problem and not self._deaf:
+            log.warning("polling_without_redis", queue=self._queue, error=problem)
+        elif self._deaf and not problem:
+            log.info("redis_answers_again", queue=self._queue)
+        self._deaf = problem is not None
 
     def _admit(self, claims: Sequence[Claim]) -> list[Claim]:
         """Put off what this process does not know and what its rate does not allow yet; count the rest as held."""

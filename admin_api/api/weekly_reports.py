@@ -33,6 +33,8 @@ from ticketing.weekly_reports import quick_look, service, views
 api = blueprint("weekly reports")
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+# .xls and .xlsm are refused too, but as files that cannot be read, with what to do about each.
+ENDINGS = (".xlsx", ".xlsm", ".xls")
 READERS: tuple[Role, ...] = ("manager", "operator", "viewer")
 STATUSES = tuple(status.value for status in ImportStatus)
 
@@ -254,12 +256,25 @@ def _received() -> tuple[ReceivedFile, SaidOfReport]:
     most = platform().settings.import_max_bytes
     if request.mimetype == "multipart/form-data":
         form = form_as(ReportForm)
-        return read_upload(form.file, most), form
+        received = read_upload(form.file, most)
+        _check_ending(received.filename, "file")
+        return received, form
     body = body_as(ReportBody)
+    _check_ending(body.filename, "filename")
     if len(body.data) > most:
         limit = f"at most {most // (1024 * 1024)} MB are accepted"
         raise InvalidInput(f"{body.filename} is too large: {limit}", details={"data": limit})
     return ReceivedFile(body.data, body.filename), body
+
+
+def _check_ending(filename: str, field: str) -> None:
+    """Refuse what does not even claim to be an Excel file (wire contract, section 12); its content comes later."""
+    if not filename.lower().endswith(ENDINGS):
+        message = (
+            f'{filename} is no Excel workbook. Open it in Excel or LibreOffice, choose "Save as", pick '
+            '"Excel Workbook (.xlsx)", and upload that file.'
+        )
+        raise InvalidInput(message, details={field: message})
 
 
 def _check_user(connection: Any, user_id: str | None) -> None:

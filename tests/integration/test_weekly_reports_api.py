@@ -139,7 +139,8 @@ def test_progress_reaches_100_when_the_import_fails(
 @pytest.mark.parametrize(
     ("data", "filename", "status", "code"),
     [
-        (b"FT Ref,Title\nFT1,x", "week.csv", 400, "PARSE_ERROR"),
+        (b"FT Ref,Title\nFT1,x", "week.csv", 422, "VALIDATION_ERROR"),
+        (b"FT Ref,Title\nFT1,x", "week.xlsx", 400, "PARSE_ERROR"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "week.xls", 400, "PARSE_ERROR"),
         (weekly_workbook(weekly_row()), "week.xlsm", 400, "PARSE_ERROR"),
         (write_workbook([SheetData("Pivot", ["FT Ref", "Title"], [["FT1", "x"]])]), "week.xlsx", 400, "PARSE_ERROR"),
@@ -153,7 +154,10 @@ def test_what_no_import_could_read_is_refused_at_once(
     client: FlaskClient, platform: Platform, data: bytes, filename: str, status: int, code: str
 ) -> None:
     answer = upload(client, data, filename)
-    assert (answer.status_code, answer.get_json()["error"]["code"]) == (status, code)
+    error = answer.get_json()["error"]
+    assert (answer.status_code, error["code"]) == (status, code)
+    assert code != "PARSE_ERROR" or all(error["details"]["errors"])
+    assert code != "VALIDATION_ERROR" or error["details"]["file"]
     assert run_jobs(platform) == []
     assert get(client, "history")["total"] == 0
 
