@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -24,9 +25,13 @@ from runtime.settings import Settings
 from ticketing.weekly_reports import importing, service, staging
 from ticketing.weekly_reports.reading import PreparedRow, SheetReader
 
+T = TypeVar("T")
+
 # What is wrong with the file itself: no other attempt would read it better.
 REFUSALS = (WorkbookError, service.EmptyReport, service.UnreadableReport, StoredFileMissing)
 BATCHES_AHEAD = 2
+# Rows that are read between two looks at the gate: some milliseconds of work.
+SLICE = 100
 
 
 def limits(settings: Settings) -> Limits:
@@ -67,10 +72,14 @@ class _Staging:
     report_id: UUID
     reader: SheetReader
     settle: importing.Source | None
+    # Closed while this thread sends rows: beside a busy thread each of its many short waits would cost 5 ms for the
+    # interpreter's lock, more than reading ahead saves. While the database works there is no such contest.
+    gate: threading.Event = field(default_factory=threading.Event)
 
     def run(self, found: SheetFound, done: int) -> None:
         """Stage the sheet's rows; those up to row `done` are there already and are only remembered."""
         phase = "importing" if self.settle else "reading"
+        self.gate.set()
         with read_ahead(self._prepared(found), BATCHES_AHEAD) as batches:
             for reached, rows in batches:
                 fresh = [row for row in rows if row.row_number > done]
@@ -83,13 +92,18 @@ class _Staging:
         rows, reached = found.numbered_rows(), 0
         try:
             while batch := list(itertools.islice(rows, self.job.settings.import_batch_rows)):
-                read = self.reader.read(batch)
+                read = [row for some in self._slices(batch) for row in self.reader.read(some)]
                 with self.job.read() as connection:
                     drops = staging.find_drops(connection, read)
                 reached += len(batch)
-                yield reached, self.reader.prepare(read, drops)
+                yield reached, [row for some in self._slices(read) for row in self.reader.prepare(some, drops)]
         finally:
             self.job.platform.database.release_thread()
+
+    def _slices(self, items: list[T]) -> Iterator[list[T]]:
+        for start in range(0, len(items), SLICE):
+            self.gate.wait()
+            yield items[start : start + SLICE]
 
     def _stage(self, rows: list[PreparedRow]) -> None:
         """Stage a batch; one that the database refuses to settle is left waiting, to be taken row by row."""
@@ -102,7 +116,11 @@ class _Staging:
 
     def _step(self, rows: list[PreparedRow], settle: importing.Source | None) -> None:
         with self.job.step() as work:
-            tally = staging.stage(work.connection, self.report_id, rows, settle=settle is not None)
+            self.gate.clear()
+            try:
+                tally = staging.stage(work.connection, self.report_id, rows, settle=settle is not None)
+            finally:
+                self.gate.set()
             if settle is not None:
                 bounds = importing.Bounds(self.report_id, rows[0].row_number - 1, rows[-1].row_number)
                 importing.settle(work, settle, bounds, tally)
