@@ -105,6 +105,8 @@ def _tell(platform: Platform, job_id: UUID, *, follow: bool) -> None:
         job = views.show_job(connection, platform.registry, job_id)
     counts = {name: value for name, value in (job["result"] or {}).items() if isinstance(value, int)}
     table(("", ""), [("state", state), *counts.items(), *([("error", job["error_message"])] * (state != "completed"))])
+    for twin in (job["result"] or {}).get("duplicates", ()):
+        out.print(f"duplicate: row {twin['row']} repeats {twin['label']} of row {twin['first_row']}")
     if state != "completed":
         raise typer.Exit(1)
 

@@ -71,7 +71,8 @@ def show(job_id: JobId) -> None:
         job = views.show_job(connection, platform.registry, job_id)
         lines = views.show_log(connection, job_id)
     facts = {name: job[name] for name in _FACTS if job[name] not in (None, [], {})}
-    table(("", ""), ((name, _as_text(value)) for name, value in facts.items()))
+    about = [("about", f"{one['subject_type']} {one['subject_id']}") for one in job["subjects"]]
+    table(("", ""), [*((name, _as_text(value)) for name, value in facts.items()), *about])
     table(
         ("attempt", "outcome", "worker", "waited", "ran", "error"),
         (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,6 +143,26 @@ def test_a_weekly_report_is_previewed_and_confirmed(command: Command, weekly_fil
     run_jobs(platform)
     job = job_row(platform, id_in(confirmed.out))
     assert (job["state"], job["result"]["created"]) == ("completed", 2)
+    assert "weekly_report" in command("jobs", "show", str(job["id"])).out
+
+
+def test_a_followed_register_names_the_label_that_comes_twice(
+    command: Command, tmp_path: Path, platform: Platform
+) -> None:
+    register = tmp_path / "twice.xlsx"
+    register.write_bytes(register_workbook({}, {}))
+
+    def work() -> None:
+        deadline = time.monotonic() + 30
+        while not run_jobs(platform) and time.monotonic() < deadline:
+            threading.Event().wait(0.05)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    said = command("import", "drops", str(register), "--follow")
+    worker.join()
+    assert said.code == 0, said.err
+    assert re.search(r"duplicate: row 3 repeats DR\d+ of row 2", said.out)
 
 
 @pytest.mark.parametrize("what", ["drops", "weekly"])
