@@ -152,10 +152,10 @@ def _where_to_look(address: str) -> Panel:
     lines = (
         ("API and its pages", f"{address}/openapi"),
         ("is it well?", f"{address}/readyz"),
-        ("metrics", f"{address}/metrics"),
+        ("metrics (operator)", f"{address}/metrics"),
         ("a key to sign in", "fibreflow keys create NAME --role admin"),
         ("what is running", "fibreflow jobs list"),
         ("stop", "Ctrl-C"),
     )
-    text = Text("\n").join(Text.assemble((f"{name:<18}", "bold"), value) for name, value in lines)
+    text = Text("\n").join(Text.assemble((f"{name:<20}", "bold"), value) for name, value in lines)
     return Panel(text, title="FibreFlow is ready", border_style="green", expand=False)
