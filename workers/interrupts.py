@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +14,9 @@ from jobs.outcomes import JobTimedOut
 
 _lock = threading.Lock()
 
+# A sent exception is raised at the interpreter's next look, which comes with every one of these.
+PENDING_CHECKS = 100
+
 
 @contextmanager
 def interruptible(attempt: Attempt, limit: float) -> Iterator[None]:
@@ -23,11 +25,33 @@ def interruptible(attempt: Attempt, limit: float) -> Iterator[None]:
         attempt.deadline = time.monotonic() + limit
     try:
         yield
-    finally:
-        with _lock:
-            attempt.deadline = None
-            if attempt.timed_out:
-                _clear_pending(threading.get_ident())
+    except JobTimedOut:
+        _disarm(attempt)
+        raise
+    except BaseException:
+        _disarm_and_absorb(attempt)
+        raise
+    else:
+        _disarm_and_absorb(attempt)
+
+
+def _disarm(attempt: Attempt) -> None:
+    with _lock:
+        attempt.deadline = None
+
+
+def _disarm_and_absorb(attempt: Attempt) -> None:
+    """End the time in which the thread may be interrupted; an exception that was sent but not raised yet is taken here.
+
+    It is waited for rather than revoked: revoking one leaves CPython 3.11 checking for it, in every thread, for good.
+    """
+    try:
+        _disarm(attempt)
+        if attempt.timed_out:
+            for _ in range(PENDING_CHECKS):
+                time.sleep(0)
+    except JobTimedOut:
+        _disarm(attempt)
 
 
 def interrupt_overdue(attempt: Attempt) -> bool:
@@ -39,7 +63,3 @@ def interrupt_overdue(attempt: Attempt) -> bool:
             raise_thread_exception(attempt.thread, JobTimedOut)  # type: ignore[no-untyped-call]
             return True
     return False
-
-
-def _clear_pending(thread: int) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)
