@@ -68,11 +68,14 @@ class Workbook:
             raise damaged(self.filename, f"its sheet {name!r} is corrupt") from error
 
 
-def open_workbook(data: bytes | Path, *, filename: str | None = None, limits: Limits | None = None) -> Workbook:
+def open_workbook(
+    data: bytes | Path, *, filename: str | None = None, limits: Limits | None = None, checked: bool = False
+) -> Workbook:
     """Check a file's container, then open it.
 
-    `data` is the file's bytes or its path, `filename` the name that messages show. Raises a subclass of WorkbookError
-    that says what to do: too large, unpacks too large, reaches too far, macros, password, .xls, .csv, damaged, empty.
+    `data` is the file's bytes or its path, `filename` the name that messages show. `checked` is for bytes that are
+    known to be the very ones that an earlier call has checked. Raises a subclass of WorkbookError that says what to do:
+    too large, unpacks too large, reaches too far, macros, password, .xls, .csv, damaged, empty.
     """
     limits = limits or Limits()
     filename = filename or (data.name if isinstance(data, Path) else "The file")
@@ -81,7 +84,8 @@ def open_workbook(data: bytes | Path, *, filename: str | None = None, limits: Li
         if size > limits.max_bytes:
             raise too_large(filename, size, limits)
         data = data.read_bytes()
-    check_container(data, filename, limits)
+    if not checked:
+        check_container(data, filename, limits)
     try:
         book = Workbook(calamine.load_workbook(io.BytesIO(data)), filename)
     except calamine.CalamineError as error:

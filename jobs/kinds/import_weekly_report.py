@@ -87,6 +87,8 @@ def _write_waiting(job: JobContext, source: importing.Source, total: int) -> Non
             with job.step() as work:
                 batch = importing.import_batch(work, source, after_row=after, batch_rows=size)
         except (psycopg.IntegrityError, psycopg.DataError) as error:
+            if importing.is_overtaken(error):
+                continue
             if size > 1:
                 size = max(1, size // 10)
                 continue

@@ -69,12 +69,16 @@ class Batch:
 
 
 def settle(work: UnitOfWork, source: Source, bounds: Bounds, tally: Tally) -> Batch:
-    """Do what staging decided about the rows within bounds, in the transaction that staged them."""
-    created = _create(work, source, bounds, tally.created)
-    waiting = tally.waiting + tally.created - created
-    outcomes = _change(work, source, bounds) if waiting else []
+    """Do what was decided about the rows within bounds, in the transaction that decided it.
+
+    Raises psycopg.IntegrityError where another import has made one of the tickets meanwhile (see `is_overtaken`) or a
+    row breaks a rule of the database.
+    """
+    if tally.created:
+        _create(work, source, bounds)
+    outcomes = _change(work, source, bounds) if tally.waiting else []
     counts = {
-        "created": created,
+        "created": tally.created,
         "updated": outcomes.count("updated"),
         "unchanged": tally.unchanged + outcomes.count("unchanged"),
         "conflict": outcomes.count("conflict"),
@@ -82,6 +86,11 @@ def settle(work: UnitOfWork, source: Source, bounds: Bounds, tally: Tally) -> Ba
         "rejected": tally.rejected,
     }
     return Batch(bounds.up_to_row, _add_counts(work, source, counts))
+
+
+def is_overtaken(error: psycopg.Error) -> bool:
+    """Whether a batch failed because another import made one of its tickets first: tried again, it finds the ticket."""
+    return error.diag.constraint_name == "tickets_external_id_key"
 
 
 def import_batch(work: UnitOfWork, source: Source, *, after_row: int, batch_rows: int) -> Batch | None:
@@ -123,14 +132,10 @@ def _add_counts(work: UnitOfWork, source: Source, counts: Mapping[str, int]) -> 
     return processed
 
 
-def _create(work: UnitOfWork, source: Source, bounds: Bounds, planned: int) -> int:
-    """Make the planned tickets, each with its steps and the first line of its timeline; returns how many were made."""
+def _create(work: UnitOfWork, source: Source, bounds: Bounds) -> None:
+    """Make the planned tickets, each with its steps and the first line of its timeline."""
     statements, connection, within = queries("weekly_reports"), work.connection, bounds.parameters()
-    if not planned:
-        return 0
-    made: int = statements.insert_planned_tickets(connection, **within, created_by=source.created_by, now=work.now)
-    if made < planned:
-        statements.unplan_taken_tickets(connection, **within)
+    statements.insert_planned_tickets(connection, **within, created_by=source.created_by, now=work.now)
     statements.insert_steps_of_planned(connection, **within, now=work.now)
     statements.insert_events_of_planned(
         connection,
@@ -144,7 +149,6 @@ def _create(work: UnitOfWork, source: Source, bounds: Bounds, planned: int) -> i
         request_id=source.request_id,
         now=work.now,
     )
-    return made
 
 
 def _change(work: UnitOfWork, source: Source, bounds: Bounds) -> list[str]:
