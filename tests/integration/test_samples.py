@@ -19,7 +19,7 @@ from ticketing.people import SYSTEM
 if TYPE_CHECKING:
     from jobs.platform import Platform
 
-FAULTY = {15: "title", 30: "FT Ref", 44: "DR Number", 61: "Date Logged", 76: "ONT RX", 91: "Priority"}
+FAULTY = {15: "Issue", 30: "FT Ref", 44: "DR Number", 61: "Date Logged", 76: "ONT RX", 91: "Priority"}
 
 
 @pytest.fixture
