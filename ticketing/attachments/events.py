@@ -13,8 +13,8 @@ from ticketing.events import TicketEvent
 class AttachmentEvent(TicketEvent):
     """Something that happened to a file of a ticket.
 
-    `kind` is the file type (photo, document, excel, pdf), `step_number` the step that it belongs to, if any, and `sha256`
-    the checksum of the stored bytes in hex.
+    `kind` is the file type (photo, document, excel, pdf), `step_number` the step that it belongs to, if any, and
+    `sha256` the checksum of the stored bytes in hex.
     """
 
     attachment_id: UUID
@@ -38,6 +38,6 @@ class AttachmentUploaded(AttachmentEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class AttachmentDeleted(AttachmentEvent):
-    """A file of a ticket was marked as deleted; its bytes stay until their time of grace is over."""
+    """A file of a ticket was marked as deleted; its bytes stay."""
 
     name: ClassVar[str] = "attachment_deleted"
