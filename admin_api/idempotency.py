@@ -19,7 +19,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from flask import Response, current_app, g, json, request
+from flask import Response, current_app, g, request
 
 from admin_api import context
 from ticketing import idempotency
@@ -71,7 +71,7 @@ def _answer_once(key: str, do: Callable[[], Any]) -> Response:
 
 
 def _replay(stored: idempotency.StoredAnswer) -> Response:
-    response = Response(json.dumps(stored.body), status=stored.status, content_type="application/json")
+    response = Response(stored.body, status=stored.status, content_type="application/json")
     response.headers[REPLAYED] = "true"
     return response
 

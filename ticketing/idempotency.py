@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import psycopg
 
@@ -30,10 +29,10 @@ class InProgress(FibreflowError):
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What was answered the first time: the HTTP status and the JSON document."""
+    """What was answered the first time: the HTTP status and the JSON document, to the byte."""
 
     status: int
-    body: Any
+    body: str
 
 
 def claim(work: UnitOfWork, principal: str, key: str, fingerprint: str) -> StoredAnswer | None:
@@ -55,7 +54,7 @@ def claim(work: UnitOfWork, principal: str, key: str, fingerprint: str) -> Store
     row = named.get_key(work.connection, actor_key=principal, key=key)
     if row["request_fingerprint"] != fingerprint:
         raise KeyReused("This idempotency key was used for another request; draw a new one for each")
-    return StoredAnswer(row["response_status"], row["response_body"])
+    return StoredAnswer(row["response_status"], row["response_text"])
 
 
 def store(work: UnitOfWork, principal: str, key: str, status: int, body: str) -> None:

@@ -295,6 +295,22 @@ class SyncStatus(StrEnum):
     PARTIAL = "partial"
 
 
+class BulkAction(StrEnum):
+    """What can be done to many tickets at once."""
+
+    ASSIGN = "assign"
+    PRIORITY = "priority"
+    STATUS = "status"
+
+
+class BulkOutcome(StrEnum):
+    """What became of one ticket of a bulk action."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+
+
 TRANSITIONS: Final = MappingProxyType(
     {
         Status.OPEN: (Status.ASSIGNED, Status.CANCELLED),

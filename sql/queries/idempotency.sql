@@ -8,14 +8,14 @@ returning key;
 
 -- name: get_key(actor_key, key)^
 -- Reads what was answered under a key.
-select request_fingerprint, response_status, response_body
+select request_fingerprint, response_status, coalesce(response_text, response_body::text) as response_text
 from idempotency_keys
 where actor_key = :actor_key and key = :key;
 
 -- name: store_answer(actor_key, key, status, body)!
--- Keeps the answer with the key that the open transaction took.
+-- Keeps the answer, to the byte, with the key that the open transaction took.
 update idempotency_keys
-set response_status = :status::integer, response_body = :body::text::jsonb
+set response_status = :status::integer, response_text = :body::text
 where actor_key = :actor_key and key = :key;
 
 -- name: forget_keys(before, how_many)!

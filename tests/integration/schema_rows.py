@@ -11,7 +11,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from sql.database import Connection
-from tests.factories import Row, make_project, make_team, make_ticket, make_user, make_weekly_report, unique
+from tests.factories import Row, insert, make_project, make_team, make_ticket, make_user, make_weekly_report, unique
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=1)
@@ -105,6 +105,8 @@ def _report_row(connection: Connection) -> Row:
     return {"report_id": make_weekly_report(connection)["id"], "row_number": 2, "cells": Jsonb({}), "verdict": "ok"}
 
 
+_BULK_ACTION: Row = {"action": "priority", "changes": Jsonb({}), "asked_by": Jsonb({}), "total": 1}
+
 ACCEPTED: dict[str, Callable[[Connection], Row]] = {
     "contractors": lambda _: {"name": unique("Contractor ")},
     "users": lambda _: {"name": "Thandi Example"},
@@ -146,6 +148,12 @@ ACCEPTED: dict[str, Callable[[Connection], Row]] = {
         platforms_aligned=False,
     ),
     "qa_risk_acceptances": _risk,
+    "bulk_actions": lambda _: _BULK_ACTION,
+    "bulk_action_tickets": lambda connection: {
+        "bulk_action_id": insert(connection, "bulk_actions", **_BULK_ACTION)["id"],
+        "ticket_id": "0198c5a2-7e1b-7c3d-9f00-0123456789ab",
+    },
+    "ticket_statuses": lambda _: {"code": unique("waiting_"), "name": "Waiting"},
     "guarantee_periods": lambda connection: {"project_id": make_project(connection)["id"]},
     "sla_settings": lambda connection: {
         "project_id": make_project(connection)["id"],

@@ -54,6 +54,8 @@ VOCABULARIES: dict[str, type[StrEnum]] = {
     "whatsapp_notifications_recipient_type_known": words.RecipientType,
     "whatsapp_notifications_message_template_known": words.NotificationTemplate,
     "whatsapp_notifications_status_known": words.NotificationStatus,
+    "bulk_actions_action_known": words.BulkAction,
+    "bulk_action_tickets_outcome_known": words.BulkOutcome,
 }
 OTHER_VOCABULARIES: dict[str, set[str]] = {
     "users_roles_known": set(ROLES),
