@@ -101,7 +101,7 @@ def status_of(code: str) -> int:
 def _expected(error: FibreflowError) -> Response:
     if error.code not in STATUS:
         return _unexpected(error)
-    status = status_of(error.code)
+    status = STATUS[error.code] if isinstance(error, requests.InvalidPathId) else status_of(error.code)
     if status >= 500:
         log.error("request failed", code=error.code, error=error.message, exc_info=error)
     response = failure(error.code, error.message, status, error.details)
