@@ -67,6 +67,10 @@ class JobContext:
         """The present (a new reading each time; a unit of work keeps one reading)."""
         return self.platform.clock.now()
 
+    def act_as(self, actor: Actor) -> None:
+        """Let the units of work from now on act as whoever asked for what the job does; events name the job besides."""
+        self.actor = actor
+
     @property
     def work(self) -> Work:
         """The final unit of work: opened on first use, committed together with the job's completion.

@@ -6,7 +6,8 @@ row, and all of it commits together. Redis is told afterwards: a crash in betwee
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -79,6 +80,17 @@ class Work:
     def record(self, event: Event) -> None:
         """Note that something happened; its row and the jobs that react to it commit with this unit of work."""
         self._events.append(event)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Do a part that may fail alone: what it wrote, recorded and enqueued is undone with it, the rest stays."""
+        events, news = len(self._events), len(self._news)
+        try:
+            with self._connection.transaction():
+                yield
+        except BaseException:
+            del self._events[events:], self._news[news:]
+            raise
 
     def enqueue(
         self,

@@ -6,6 +6,7 @@ reacts to it commit with it. The domain itself knows no jobs.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -49,6 +50,9 @@ class UnitOfWork(Protocol):
     @property
     def actor(self) -> Actor:
         """Who acts."""
+
+    def attempt(self) -> AbstractContextManager[None]:
+        """Do a part that may fail alone: what it wrote and recorded is undone with it, the rest stays."""
 
     def record(self, event: Event) -> None:
         """Note that something happened; written when the unit of work commits."""

@@ -141,7 +141,7 @@ def list_tickets(connection: Connection, actor: Actor, wanted: TicketFilter, req
     """
     after = request.after
     sight = load_sight(connection, actor)
-    filters = _parameters(wanted, project=find_project(connection, wanted.project_id) if wanted.project_id else None)
+    filters = filter_parameters(connection, wanted)
     counted = _count(connection, filters, sight)
     require_depth(request, counted)
     rows = _rows(
@@ -176,6 +176,11 @@ def list_events(
     )
     page = page_of(rows, request, counted=0, time_column="occurred_at")
     return page.rows, page.next_cursor
+
+
+def filter_parameters(connection: Connection, wanted: TicketFilter) -> dict[str, Any]:
+    """Return a filter as the parameters by which queries of tickets narrow; a project may be named by its code."""
+    return _parameters(wanted, project=find_project(connection, wanted.project_id) if wanted.project_id else None)
 
 
 def load_sight(connection: Connection, actor: Actor) -> Sight:

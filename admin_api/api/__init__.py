@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from admin_api.api import (
+    attachments,
     audit,
+    bulk_actions,
     drops,
     faults,
+    files,
+    guarantee,
     health,
     jobs,
     notes,
@@ -21,9 +25,13 @@ from admin_api.api import (
 from admin_api.blueprints import Blueprint
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
+    attachments.api,
     audit.api,
+    bulk_actions.api,
     drops.api,
     faults.api,
+    files.api,
+    guarantee.api,
     health.api,
     jobs.api,
     notes.api,
