@@ -10,15 +10,17 @@ import functools
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, from_url
+from obstore.store import GCSStore, LocalStore, S3Store, from_url
 
 from runtime.errors import FibreflowError
 from runtime.identifiers import uuid7
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
 
 SCHEMES = ("file", "gs", "s3")
 CHUNK = 1024 * 1024
+LISTED_AT_ONCE = 1_000
+
+# A store that is away is told so while somebody still waits for the answer.
+_RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
+_PATIENCE: Any = {"timeout": "60s", "connect_timeout": "5s"}
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._=-]*(?:/[A-Za-z0-9_][A-Za-z0-9._=-]*)*")
 LONGEST_KEY = 512
@@ -68,6 +75,15 @@ def check_key(key: str) -> str:
     return key
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file as a listing shows it: size in bytes, and when it was last written."""
+
+    key: str
+    size: int
+    written_at: datetime
+
+
 def _translated(operation: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(operation)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -99,7 +115,12 @@ class Storage:
     def _store(self) -> ObjectStore:
         if urlsplit(self.url).scheme == "file":
             return LocalStore(prefix=self._folder, mkdir=True)
-        return from_url(self.url)
+        return from_url(self.url, retry_config=_RETRIES, client_options=_PATIENCE)
+
+    @property
+    def signs_urls(self) -> bool:
+        """Whether files can be sent straight to the store by an address that it signs: buckets can, folders cannot."""
+        return urlsplit(self.url).scheme != "file"
 
     @property
     def _folder(self) -> Path:
@@ -160,6 +181,30 @@ class Storage:
         for chunk in obstore.get(self._store, check_key(key)).stream(min_chunk_size=CHUNK):
             digest.update(chunk)
         return digest.hexdigest()
+
+    def stored(self, prefix: str) -> Iterator[list[StoredFile]]:
+        """Yield what lies under the prefix (a folder's name), up to LISTED_AT_ONCE at a time, in any order."""
+        listing = iter(self._list(prefix))
+        while (found := self._next(listing)) is not None:
+            yield [StoredFile(one["path"], int(one["size"]), one["last_modified"]) for one in found]
+
+    @_translated
+    def _list(self, prefix: str) -> Any:
+        return obstore.list(self._store, check_key(prefix), chunk_size=LISTED_AT_ONCE)
+
+    @_translated
+    def _next(self, listing: Iterator[Any]) -> Any:
+        return next(listing, None)
+
+    @_translated
+    def upload_url(self, key: str, valid_for: timedelta) -> str:
+        """Return an address under which, with PUT and for a while, anybody may store a file under the key.
+
+        Raises StorageError where the store has no credentials to sign with, or is a folder.
+        """
+        if not isinstance(self._store, GCSStore | S3Store):
+            raise ValueError("a folder signs no addresses")  # noqa: TRY004 - becomes a StorageError like the others
+        return obstore.sign(self._store, "PUT", check_key(key), valid_for)
 
     def check(self) -> None:
         """Write, read back and delete a small file. Raises StorageError when the store is not fit for use."""

@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     redis_namespace: str = Field(default="fibreflow", pattern=r"^[a-z][a-z0-9_-]{0,40}$")
     storage_url: str | None = None
 
+    # How long a link to a file, and an address that a file may be sent to, are good for.
+    file_link_seconds: int = Field(default=900, ge=30, le=86_400)
+    upload_link_seconds: int = Field(default=900, ge=30, le=3_600)
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
@@ -80,6 +84,10 @@ class Settings(BaseSettings):
     ont_rx_max_dbm: float = -8.0
     # Whether a ticket whose DR, pole, PON or zone differs between the platforms is kept from QA, or only warned about.
     qa_platforms_must_align: bool = False
+    # In how many of its 64 bits a photo's perceptual hash may differ from another's to be called nearly the same.
+    evidence_similar_bits: int = Field(default=7, ge=0, le=7)
+    # How long before its ticket a photo may have been taken.
+    evidence_capture_slack_hours: float = Field(default=24.0, ge=0, le=24 * 365)
 
     qcontact_url: str | None = None
     waha_url: str | None = None
