@@ -64,6 +64,25 @@ def test_nothing_is_left_of_a_unit_of_work_that_fails(platform: Platform) -> Non
     assert [platform.wire.depth(queue) for queue in QUEUES] == [0] * len(QUEUES)
 
 
+def test_a_part_that_fails_alone_leaves_nothing_and_the_rest_stays(platform: Platform) -> None:
+    with platform.read() as connection:
+        first, second = make_ticket(connection), make_ticket(connection)
+    with platform.begin(THABO) as work:
+        kept = work.enqueue(effect)
+        with suppress(ChangedMyMind), work.attempt():
+            work.enqueue(effect)
+            work.record(Noticed(ticket_id=first["id"]))
+            raise ChangedMyMind
+        with work.attempt():
+            work.record(Noticed(ticket_id=second["id"]))
+    with platform.read() as connection:
+        rows = connection.execute("select ticket_id from ticket_events").fetchall()
+        jobs = connection.execute("select id from jobs where kind = 'test_effect'").fetchall()
+    assert rows == [{"ticket_id": second["id"]}]
+    assert jobs == [{"id": kept.id}]
+    assert platform.wire.hear("tickets", 10, 1)[0] == kept.id
+
+
 def test_an_event_becomes_a_timeline_row_and_the_jobs_that_react_in_one_commit(
     platform: Platform, clock: FixedClock
 ) -> None:
