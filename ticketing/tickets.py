@@ -13,6 +13,7 @@ from uuid import UUID
 from sql.database import queries
 from ticketing.errors import AlreadyExists, Forbidden, InvalidInput, StaleWrite
 from ticketing.events import UnitOfWork
+from ticketing.guarantee.classification import follow_change
 from ticketing.people import ActingUser, acting_user, resolve_references
 from ticketing.status import Facts, require_move
 from ticketing.ticket_access import MAY_CREATE, MAY_DELETE, require_may_change
@@ -222,6 +223,7 @@ def _move_and_write(
         return
     _write(work, ticket, {**changed, **withdrawn, **moved})
     _record(work, ticket, changed, moved, withdrawn, details)
+    follow_change(work, ticket, {**changed, **moved}, reason)
 
 
 def _require_cause_kept(ticket: Mapping[str, Any], changed: Mapping[str, Any]) -> None:

@@ -311,6 +311,13 @@ class BulkOutcome(StrEnum):
     REFUSED = "refused"
 
 
+class ExportFormat(StrEnum):
+    """What kind of file an export is."""
+
+    XLSX = "xlsx"
+    CSV = "csv"
+
+
 TRANSITIONS: Final = MappingProxyType(
     {
         Status.OPEN: (Status.ASSIGNED, Status.CANCELLED),

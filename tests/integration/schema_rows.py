@@ -154,6 +154,20 @@ ACCEPTED: dict[str, Callable[[Connection], Row]] = {
         "ticket_id": "0198c5a2-7e1b-7c3d-9f00-0123456789ab",
     },
     "ticket_statuses": lambda _: {"code": unique("waiting_"), "name": "Waiting"},
+    "guarantee_overrides": lambda connection: {
+        "ticket_id": make_ticket(connection)["id"],
+        "reason": "Agreed with the client",
+        "overridden_by_name": "Zanele",
+        "overridden_at": NOW,
+    },
+    "exports": lambda _connection: {
+        "report": "tickets",
+        "file_format": "xlsx",
+        "actor_kind": "user",
+        "actor_name": "Zanele",
+        "actor_roles": ["manager"],
+        "created_at": NOW,
+    },
     "guarantee_periods": lambda connection: {"project_id": make_project(connection)["id"]},
     "sla_settings": lambda connection: {
         "project_id": make_project(connection)["id"],

@@ -41,6 +41,7 @@ VOCABULARIES: dict[str, type[StrEnum]] = {
     "handover_snapshots_from_owner_type_known": words.Owner,
     "handover_snapshots_to_owner_type_known": words.Owner,
     "handover_snapshots_guarantee_status_known": words.GuaranteeStatus,
+    "exports_file_format_known": words.ExportFormat,
     "repeat_fault_escalations_scope_type_known": words.EscalationScope,
     "repeat_fault_escalations_escalation_type_known": words.EscalationType,
     "repeat_fault_escalations_status_known": words.EscalationStatus,
