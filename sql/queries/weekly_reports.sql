@@ -504,13 +504,15 @@ with planned as (
 
 select count(*)::integer as planned from planned;
 
--- name: insert_planned_tickets(report_id, after_row, up_to_row, created_by, now)!
--- Makes the planned tickets. Where another import was quicker the whole batch fails and is compared anew: guarding each
+-- name: insert_planned_tickets(report_id, after_row, up_to_row, clock_rows, clock_dues, clock_responses, clock_targets, clock_plain, clock_next_checks, created_by, now)!
+-- Makes the planned tickets with their SLA clocks running (see ticketing/sla/clocks.py; moments in microseconds since
+-- 1970): what is due already begins breached, what was given to somebody was answered when nobody told us. Where another import was quicker the whole batch fails and is compared anew: guarding each
 -- row with "on conflict" would cost every import a fifth of this statement for what hardly ever happens.
 insert into tickets (
     id, source, external_id, ticket_type, priority, status, title, description, dr_number, pole_number, pon_number,
     zone, project_id, address, ont_serial, ont_rx_level, assigned_to, assigned_contractor_id, fault_cause,
-    fault_cause_details, reported_at, sheet_fields, source_hash, created_by, created_at, updated_at
+    fault_cause_details, reported_at, sla_due_at, sla_first_response_due_at, sla_target_minutes, sla_round_the_clock,
+    sla_next_check_at, sla_breached, sla_breached_at, sheet_fields, source_hash, created_by, created_at, updated_at
 )
 select
     r.ticket_id,
@@ -534,6 +536,13 @@ select
     r.fault_cause,
     r.fault_cause_details,
     coalesce(r.reported_at, :now::timestamptz),
+    clock.due_at,
+    case when r.begin_status = 'open' then clock.response_due_at end,
+    clock.target_minutes,
+    coalesce(clock.is_plain, false),
+    clock.next_check_at,
+    coalesce(clock.due_at <= :now::timestamptz, false),
+    case when clock.due_at <= :now::timestamptz then clock.due_at end,
     jsonb_strip_nulls(jsonb_build_object(
         'title', r.title,
         'description', r.description,
@@ -563,6 +572,23 @@ select
     :now::timestamptz,
     :now::timestamptz
 from weekly_report_rows as r
+left join (
+    select
+        c.row_number,
+        to_timestamp(c.due::double precision / 1000000) as due_at,
+        to_timestamp(c.response::double precision / 1000000) as response_due_at,
+        c.target_minutes,
+        c.is_plain,
+        to_timestamp(c.next_check::double precision / 1000000) as next_check_at
+    from unnest(
+        :clock_rows::integer [],
+        :clock_dues::bigint [],
+        :clock_responses::bigint [],
+        :clock_targets::integer [],
+        :clock_plain::boolean [],
+        :clock_next_checks::bigint []
+    ) as c (row_number, due, response, target_minutes, is_plain, next_check)
+) as clock on r.row_number = clock.row_number
 where
     r.report_id = :report_id
     and r.row_number > :after_row::integer
@@ -685,6 +711,11 @@ set
     fault_cause_details = coalesce(c.fault_cause_details, t.fault_cause_details),
     reported_at = coalesce(c.reported_at, t.reported_at),
     qa_ready = t.qa_ready and not c.checked,
+    sla_first_response_at = case
+        when t.status = 'open' and c.status not in ('open', 'cancelled')
+            then coalesce(t.sla_first_response_at, :now::timestamptz)
+        else t.sla_first_response_at
+    end,
     -- Another process's clock may have been ahead when the ticket was made.
     closed_at = case when c.status = 'closed' then greatest(:now::timestamptz, t.created_at) else t.closed_at end,
     sheet_fields = c.sheet_fields,

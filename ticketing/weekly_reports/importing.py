@@ -19,6 +19,8 @@ from pydantic_core import to_json
 
 from sql.database import Connection, queries
 from ticketing.events import TicketEvent, UnitOfWork
+from ticketing.sla import clocks
+from ticketing.sla.rules import CLOCK_FIELDS
 from ticketing.status import Facts
 from ticketing.ticket_changes import ASSIGNMENT_FIELDS, CHECKED_FIELDS
 from ticketing.ticket_events import (
@@ -135,7 +137,8 @@ def _add_counts(work: UnitOfWork, source: Source, counts: Mapping[str, int]) -> 
 def _create(work: UnitOfWork, source: Source, bounds: Bounds) -> None:
     """Make the planned tickets, each with its steps and the first line of its timeline."""
     statements, connection, within = queries("weekly_reports"), work.connection, bounds.parameters()
-    statements.insert_planned_tickets(connection, **within, created_by=source.created_by, now=work.now)
+    running = clocks.planned(connection, within, work.now)
+    statements.insert_planned_tickets(connection, **within, **running, created_by=source.created_by, now=work.now)
     statements.insert_steps_of_planned(connection, **within, now=work.now)
     statements.insert_events_of_planned(
         connection,
@@ -160,6 +163,7 @@ def _change(work: UnitOfWork, source: Source, bounds: Bounds) -> list[str]:
     statements.update_tickets(connection, changes=to_json([_written(*pair) for pair in changes]).decode(), now=work.now)
     for row, change in changes:
         _record(work, source, row, change)
+    clocks.follow(work, [row["ticket_id"] for row, change in changes if not CLOCK_FIELDS.isdisjoint(change.updates)])
     outcomes = [outcome_of(change) for _, change in changes]
     statements.settle_changed(
         connection,
