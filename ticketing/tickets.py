@@ -15,6 +15,8 @@ from ticketing.errors import AlreadyExists, Forbidden, InvalidInput, StaleWrite
 from ticketing.events import UnitOfWork
 from ticketing.guarantee.classification import follow_change
 from ticketing.people import ActingUser, acting_user, resolve_references
+from ticketing.sla import clocks
+from ticketing.sla.rules import first_response
 from ticketing.status import Facts, require_move
 from ticketing.ticket_access import MAY_CREATE, MAY_DELETE, require_may_change
 from ticketing.ticket_changes import (
@@ -56,6 +58,7 @@ def create(work: UnitOfWork, new: NewTicket) -> dict[str, Any]:
     made = queries("tickets").insert_ticket(work.connection, **values, created_by=creator.user_id, now=work.now)
     if made is None:
         raise _taken(work, new)
+    clocks.start(work, [made["id"]], answered_at=None if values["status"] == Status.OPEN else work.now)
     beginning = json_ready({field: value for field, value in values.items() if value is not None})
     assignment = {field: value for field, value in beginning.items() if field in ASSIGNMENT_FIELDS}
     work.record(
@@ -221,8 +224,9 @@ def _move_and_write(
         changed.pop("qa_ready", None)
     if not (changed or moved):
         return
-    _write(work, ticket, {**changed, **withdrawn, **moved})
+    _write(work, ticket, {**first_response(ticket, target, work.now), **changed, **withdrawn, **moved})
     _record(work, ticket, changed, moved, withdrawn, details)
+    clocks.follow_change(work, ticket["id"], changed)
     follow_change(work, ticket, {**changed, **moved}, reason)
 
 
