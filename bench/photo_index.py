@@ -25,8 +25,8 @@ from runtime.identifiers import uuid7
 from runtime.settings import load_settings
 from sql.database import Connection, Database, queries
 from sql.migrate import migrate
+from ticketing.evidence.alike import BUCKET_MOST, MOST_REPEATS
 from ticketing.evidence.fingerprints import BITS, FARTHEST, probes, signed
-from ticketing.evidence.service import BUCKET_MOST, MOST_REPEATS
 
 PHOTOS_OF_A_TICKET = 20
 BATCH = 50_000
@@ -97,13 +97,13 @@ def _insert(connection: Connection, first: int, hashes: Sequence[int], tickets: 
 
 
 def questions(chance: random.Random, hashes: Sequence[int], how_many: int) -> list[Question]:
-    """Return hashes to ask for: near a photo that there is, near none, and in the crowd."""
-    asked = []
+    """Return hashes to ask for: near a photo that there is, near none, near one in the crowd."""
+    asked, crowd = [], hashes[::CROWDED_EVERY]
     for _ in range(how_many):
         near = signed(_flipped(chance, chance.choice(hashes)))
         asked.append(Question("near one", near))
         asked.append(Question("near none", signed(chance.getrandbits(BITS))))
-        asked.append(Question("in the crowd", _hash(chance, crowded=True)))
+        asked.append(Question("in the crowd", signed(_flipped(chance, chance.choice(crowd)))))
     return asked
 
 

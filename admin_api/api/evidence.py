@@ -20,8 +20,8 @@ from jobs.kinds.reinspect_photos import TICKETS_MOST, ReinspectPhotos, reinspect
 from ticketing import ticket_views
 from ticketing.evidence import service, views
 from ticketing.evidence.overruling import Overruling
-from ticketing.evidence.rules import Finding
-from ticketing.evidence.views import OPEN_FINDINGS, EvidenceFilter, EvidenceView
+from ticketing.evidence.rules import DOUBTED, Finding
+from ticketing.evidence.views import EvidenceFilter, EvidenceView
 from ticketing.vocabulary import InspectionStatus
 
 api = blueprint("evidence")
@@ -44,7 +44,7 @@ class EvidenceQuery(Paging):
     """Which photos to list; what waits for QA's word if nothing is said."""
 
     status: Annotated[tuple[InspectionStatus, ...] | None, BeforeValidator(_listed)] = Field(
-        default=OPEN_FINDINGS, description="One or more, also with commas, or `all`"
+        default=tuple(sorted(DOUBTED)), description="One or more, also with commas, or `all`"
     )
     code: Annotated[Finding | None, _Unset] = Field(default=None, description="Only photos of which this was found")
     overruled: Annotated[bool | None, _Unset] = Field(

@@ -8,6 +8,16 @@ select
 from ticket_attachments
 where id = :attachment_id and file_type = 'photo' and is_evidence and deleted_at is null;
 
+-- name: get_deleted_photo(attachment_id)^
+-- Reads a deleted evidence photo as others may still be held against it.
+select
+    id,
+    file_sha256,
+    perceptual_hash,
+    uploaded_at
+from ticket_attachments
+where id = :attachment_id and file_type = 'photo' and is_evidence and deleted_at is not null;
+
 -- name: lock_photo(attachment_id)^
 -- Takes an evidence photo for a change; its ticket is locked already.
 select
@@ -58,9 +68,9 @@ select
     other.step_number,
     0 as distance,
     (other.uploaded_at, other.id) < (:uploaded_at::timestamptz, :attachment_id::uuid) as is_earlier,
-    other.perceptual_hash is not null
-    and other.overruled_at is null
-    and other.inspection_status in ('pending', 'accepted') as may_not_know
+    other.perceptual_hash is not null as has_hash,
+    other.overruled_at is not null as is_overruled,
+    other.inspection_status
 from ticket_attachments as other
 inner join tickets as ticket on other.ticket_id = ticket.id
 where
@@ -213,7 +223,8 @@ found as (
         near.distance,
         one.uploaded_at,
         (one.uploaded_at, one.id) < (:uploaded_at::timestamptz, :attachment_id::uuid) as is_earlier,
-        one.overruled_at is null and one.inspection_status in ('pending', 'accepted') as may_not_know
+        one.is_overruled,
+        one.inspection_status
     from near
     cross join lateral (
         select
@@ -222,7 +233,7 @@ found as (
             ticket.ticket_uid,
             other.step_number,
             other.uploaded_at,
-            other.overruled_at,
+            other.overruled_at is not null as is_overruled,
             other.inspection_status
         from ticket_attachments as other
         inner join tickets as ticket on other.ticket_id = ticket.id
@@ -242,7 +253,9 @@ select
     found.step_number,
     found.distance,
     found.is_earlier,
-    found.may_not_know
+    true as has_hash,
+    found.is_overruled,
+    found.inspection_status
 from cut
 left join found on true
 order by found.is_earlier desc, found.distance, found.uploaded_at, found.attachment_id;

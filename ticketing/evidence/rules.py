@@ -53,6 +53,9 @@ REJECTING: Final = frozenset(
 )
 """With one of these a photo is no evidence."""
 
+DOUBTED: Final = frozenset({InspectionStatus.REJECTED, InspectionStatus.SUSPECT})
+"""Results that wait for QA's word: a photo that has one does not count."""
+
 DOUBTING: Final = frozenset({Finding.SIMILAR_PHOTO, Finding.CAPTURED_BEFORE_TICKET})
 """With one of these a person has to look. All others only warn."""
 

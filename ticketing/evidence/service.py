@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -16,20 +16,14 @@ from psycopg.types.json import Jsonb
 from sql.database import Connection, queries
 from ticketing.errors import Forbidden, InvalidInput, NotFound
 from ticketing.events import TicketEvent, UnitOfWork
-from ticketing.evidence.fingerprints import probes
+from ticketing.evidence.alike import Alike, find_alike
 from ticketing.evidence.overruling import MAY_OVERRULE, Overruling, require_may_be_overruled, says_the_same
-from ticketing.evidence.rules import Facts, Look, Policy, Repeat, Verdict, judge
+from ticketing.evidence.rules import Facts, Look, Policy, Verdict, judge
 from ticketing.evidence.views import read_photo
 from ticketing.people import acting_user
 from ticketing.ticket_changes import json_ready
 from ticketing.ticket_views import load_sight
 from ticketing.vocabulary import TERMINAL_STATUSES, InspectionStatus
-
-BUCKET_MOST: Final = 2_000
-"""The most photos of one bucket that are compared: a sky or a white wall must not make a search long."""
-
-MOST_REPEATS: Final = 20
-"""The most repeated photos that an inspection reads, and the most later ones that it has looked at again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +93,22 @@ def inspect(work: UnitOfWork, ticket_id: UUID, attachment_id: UUID, look: Look, 
         return None
     if ticket["status"] in TERMINAL_STATUSES and photo["inspected_at"] is not None:
         return Inspection(photo["inspection_status"], tuple(photo["inspection_reasons"]), kept="the ticket is over")
-    facts, later = _gather(work.connection, photo, look, policy)
-    verdict = judge(look, facts, policy)
+    hash_ = look.comparable
+    alike = Alike() if hash_ is None else find_alike(work.connection, photo, hash_, policy.similar_bits)
+    verdict = judge(look, _facts(work.connection, photo, alike), policy)
     overruled = photo["overruled_at"] is not None
     status = photo["inspection_status"] if overruled else verdict.status.value
     _keep(work, photo, status, verdict)
-    look_again = tuple((row["attachment_id"], row["ticket_id"]) for row in later if photo["inspected_at"] is None)
+    look_again = alike.unaware() if photo["inspected_at"] is None else ()
     return Inspection(status, verdict.reasons, "QA has overruled it" if overruled else None, look_again)
+
+
+def find_held_against(connection: Connection, attachment_id: UUID, policy: Policy) -> tuple[tuple[UUID, UUID], ...]:
+    """Return photos (id, ticket's id) that may have been refused for repeating a photo that is deleted now."""
+    photo = queries("evidence").get_deleted_photo(connection, attachment_id=attachment_id)
+    if photo is None or photo["perceptual_hash"] is None:
+        return ()
+    return find_alike(connection, photo, photo["perceptual_hash"], policy.similar_bits).held_against()
 
 
 def overrule(work: UnitOfWork, attachment_id: UUID, word: Overruling) -> dict[str, Any]:
@@ -158,59 +161,19 @@ def _person(work: UnitOfWork, word: Overruling) -> UUID:
     return person
 
 
-def _gather(
-    connection: Connection, photo: Mapping[str, Any], look: Look, policy: Policy
-) -> tuple[Facts, list[Mapping[str, Any]]]:
-    """Return what is known beside the photo, and later photos that repeat it and may not know of it."""
-    same, similar, cut = _alike(connection, photo, look, policy)
-    known = {row["attachment_id"] for row in same}
-    alike = [(row, True) for row in same] + [(row, False) for row in similar if row["attachment_id"] not in known]
+def _facts(connection: Connection, photo: Mapping[str, Any], alike: Alike) -> Facts:
     captures = queries("evidence").list_first_captures(
         connection, ticket_id=photo["ticket_id"], attachment_id=photo["id"]
     )
-    facts = Facts(
+    return Facts(
         ticket_id=str(photo["ticket_id"]),
         ticket_at=photo["ticket_at"],
         uploaded_at=photo["uploaded_at"],
         captured_at=photo["captured_at"],
         step_number=photo["step_number"],
         first_captures={row["step_number"]: row["first_at"] for row in captures},
-        repeats=[_repeat(row, same_bytes) for row, same_bytes in alike if row["is_earlier"]],
-        cut_buckets=cut,
-    )
-    later = [row for row, _ in alike if not row["is_earlier"] and row["may_not_know"]]
-    return facts, later[:MOST_REPEATS]
-
-
-def _alike(
-    connection: Connection, photo: Mapping[str, Any], look: Look, policy: Policy
-) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]], int]:
-    """Return photos of the same bytes, those that look the same, and how many buckets were compared only in part."""
-    if look.problem or look.comparable is None:
-        return [], [], 0
-    asked = {"attachment_id": photo["id"], "uploaded_at": photo["uploaded_at"], "most": 2 * MOST_REPEATS}
-    same = list(queries("evidence").list_same_photos(connection, sha256=photo["file_sha256"], **asked))
-    rows = list(
-        queries("evidence").find_similar_photos(
-            connection,
-            **asked,
-            perceptual_hash=look.comparable,
-            distance=policy.similar_bits,
-            bucket_most=BUCKET_MOST,
-            **{f"values_{band}": values for band, values in enumerate(probes(look.comparable))},
-        )
-    )
-    return same, [row for row in rows if row["attachment_id"] is not None], rows[0]["cut_buckets"]
-
-
-def _repeat(row: Mapping[str, Any], same_bytes: bool) -> Repeat:
-    return Repeat(
-        attachment_id=str(row["attachment_id"]),
-        ticket_id=str(row["ticket_id"]),
-        ticket_uid=row["ticket_uid"],
-        step_number=row["step_number"],
-        distance=row["distance"],
-        same_bytes=same_bytes,
+        repeats=alike.earlier,
+        cut_buckets=alike.cut_buckets,
     )
 
 

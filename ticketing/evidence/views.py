@@ -17,9 +17,6 @@ from ticketing.ticket_access import Sight
 from ticketing.ticket_views import EVERYTHING, load_sight
 from ticketing.vocabulary import InspectionStatus
 
-OPEN_FINDINGS = (InspectionStatus.REJECTED, InspectionStatus.SUSPECT)
-"""What waits for QA's word, as long as QA has said nothing."""
-
 _NOTHING = UUID(int=0)
 
 
