@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from admin_api import context, requests
-from admin_api.responses import failure
+from admin_api.responses import bare, failure
 from runtime.errors import FibreflowError
 from runtime.logging import get_logger
 from sql.errors import translate
@@ -66,6 +66,7 @@ _HTTP_MESSAGES = {
     415: "This address does not take this kind of content",
 }
 _OVERRIDES = "fibreflow_statuses"
+_PLAIN = "fibreflow_plain_failures"
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -81,6 +82,12 @@ def answers(**statuses: int) -> Callable[[View], View]:
         return view
 
     return declare
+
+
+def plain_failures(view: View) -> View:
+    """Declare that a route's failures are `{"error": text}`, as the contract wants it of a few."""
+    setattr(view, _PLAIN, True)
+    return view
 
 
 def register(app: Flask) -> None:
@@ -104,7 +111,7 @@ def _expected(error: FibreflowError) -> Response:
     status = STATUS[error.code] if isinstance(error, requests.InvalidPathId) else status_of(error.code)
     if status >= 500:
         log.error("request failed", code=error.code, error=error.message, exc_info=error)
-    response = failure(error.code, error.message, status, error.details)
+    response = _failure(error.code, error.message, status, error.details)
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="FibreFlow"'
     if status == 503:
@@ -123,9 +130,9 @@ def _http(error: HTTPException) -> Response:
     if status >= 500:
         return _unexpected(error)
     if status not in _HTTP_CODES:
-        return failure("VALIDATION_ERROR", "The request cannot be understood", status)
+        return _failure("VALIDATION_ERROR", "The request cannot be understood", status)
     message = _HTTP_MESSAGES.get(status) or error.description or "The request cannot be understood"
-    response = failure(_HTTP_CODES[status], message, status_of(_HTTP_CODES[status]))
+    response = _failure(_HTTP_CODES[status], message, status_of(_HTTP_CODES[status]))
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After"}:
             response.headers[name] = value
@@ -138,4 +145,9 @@ def _unexpected(error: Exception) -> Response:
         return _expected(known)
     log.error("request failed unexpectedly", exc_info=error)
     details = {"request_id": context.request_id()}
-    return failure("INTERNAL_ERROR", "Something went wrong here. Quote the request id to the operators.", 500, details)
+    return _failure("INTERNAL_ERROR", "Something went wrong here. Quote the request id to the operators.", 500, details)
+
+
+def _failure(code: str, message: str, status: int, details: Any = None) -> Response:
+    view = current_app.view_functions.get(request.endpoint or "")
+    return bare({"error": message}, status) if getattr(view, _PLAIN, False) else failure(code, message, status, details)

@@ -67,6 +67,11 @@ def success(
     return _json(envelope, status)
 
 
+def bare(data: Any, status: int = 200) -> Response:
+    """Return JSON without an envelope, for the few routes of which the contract wants it so."""
+    return _json(data, status)
+
+
 def failure(code: str, message: str, status: int, details: Any = None) -> Response:
     """Return the failure envelope. Routes raise errors instead; `admin_api.problems` calls this."""
     error: dict[str, Any] = {"code": code, "message": message}

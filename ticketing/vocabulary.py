@@ -171,6 +171,24 @@ class NoteVisibility(StrEnum):
     PUBLIC = "public"
 
 
+class ActivityType(StrEnum):
+    """As what something is shown on the timeline of a ticket."""
+
+    NOTE = "note"
+    UPDATE = "update"
+    STATUS_CHANGE = "status_change"
+    ASSIGNMENT = "assignment"
+    MESSAGE = "message"
+    SYSTEM = "system"
+
+
+class ActivitySource(StrEnum):
+    """Where something on the timeline of a ticket happened."""
+
+    QCONTACT = "qcontact"
+    FIBREFLOW = "fibreflow"
+
+
 class AttachmentFileType(StrEnum):
     """What an attached file is."""
 

@@ -26,7 +26,7 @@ from admin_api.responses import download, success
 from runtime.settings import Settings
 from sql.migrate import SchemaMismatch
 from tests.factories_access import client_as, client_with, make_api_key
-from ticketing.errors import AlreadyExists, InvalidStatusTransition
+from ticketing.errors import AlreadyExists, InvalidInput, InvalidStatusTransition
 from ticketing.people import SYSTEM
 
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ def show(thing_id: str) -> Response:
 @requires.anyone()
 @answers(VALIDATION_ERROR=400)
 def strict(thing_id: str) -> Response:
-    """Answer 400 where others answer 422."""
+    """Answer 400 where others answer 422; an id that is none is 422 everywhere."""
+    if thing_id == "wrong":
+        raise InvalidInput("thing: is wrong", details={"thing": "is wrong"})
     return success(parse_uuid(thing_id))
 
 
@@ -181,7 +183,8 @@ def failure(answer: Any) -> tuple[int, str]:
     ("method", "path", "status", "code"),
     [
         ("GET", "/things/not-a-uuid", 422, "VALIDATION_ERROR"),
-        ("GET", "/things/not-a-uuid/strict", 400, "VALIDATION_ERROR"),
+        ("GET", "/things/wrong/strict", 400, "VALIDATION_ERROR"),
+        ("GET", "/things/not-a-uuid/strict", 422, "VALIDATION_ERROR"),
         ("GET", "/things?limit=many", 422, "VALIDATION_ERROR"),
         ("PUT", "/things/closed", 409, "INVALID_STATUS_TRANSITION"),
         ("GET", "/nothing/here", 404, "NOT_FOUND"),
