@@ -60,6 +60,11 @@ def link_to(attachment_id: UUID, size: str = "original") -> str:
     return _link(READ, f"{PREFIX}/files/{attachment_id}/{size}", context.now() + files().readable_for)
 
 
+def link_to_export(export_id: UUID) -> str:
+    """Return the address under which anybody may read a finished export for a while from now."""
+    return _link(READ, f"{PREFIX}/exports/{export_id}/download", context.now() + files().readable_for)
+
+
 def link_for_upload(upload_id: UUID, expires_at: datetime) -> str:
     """Return the address that anybody may send the upload's file to until the given time."""
     return _link(WRITE, f"{PREFIX}/uploads/{upload_id}", expires_at)

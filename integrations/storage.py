@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -35,7 +35,8 @@ LISTED_AT_ONCE = 1_000
 
 # A store that is away is told so while somebody still waits for the answer.
 _RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
-_PATIENCE: Any = {"timeout": "60s", "connect_timeout": "5s"}
+# The stores themselves are reached by https; plain http only where somebody has set such an address.
+_CLIENT: Any = {"timeout": "60s", "connect_timeout": "5s", "allow_http": True}
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._=-]*(?:/[A-Za-z0-9_][A-Za-z0-9._=-]*)*")
 LONGEST_KEY = 512
@@ -115,7 +116,7 @@ class Storage:
     def _store(self) -> ObjectStore:
         if urlsplit(self.url).scheme == "file":
             return LocalStore(prefix=self._folder, mkdir=True)
-        return from_url(self.url, retry_config=_RETRIES, client_options=_PATIENCE)
+        return from_url(self.url, retry_config=_RETRIES, client_options=_CLIENT)
 
     @property
     def signs_urls(self) -> bool:
@@ -136,6 +137,22 @@ class Storage:
         if isinstance(self._store, LocalStore):
             _sync(self._folder / key)
         return hashlib.sha256(data).hexdigest()
+
+    @_translated
+    def put_file(self, key: str, file: BinaryIO) -> str:
+        """Store an open file from its start, in pieces, as `put` does; return its SHA-256 in hex.
+
+        Raises StorageError.
+        """
+        file.seek(0)
+        digest = hashlib.sha256()
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+        file.seek(0)
+        obstore.put(self._store, check_key(key), file, use_multipart=True)
+        if isinstance(self._store, LocalStore):
+            _sync(self._folder / key)
+        return digest.hexdigest()
 
     @_translated
     def get(self, key: str) -> bytes:

@@ -23,8 +23,6 @@ create table exports (
     file_sha256 text,
     file_size bigint,
     row_count bigint,
-    -- Signs this export's download links: deleting the row ends them all.
-    link_secret bytea not null default uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
     constraint exports_pkey primary key (id),
     constraint exports_file_format_known check (file_format in ('xlsx', 'csv')),
     constraint exports_report_not_blank check (report ~ '\S'),
@@ -36,8 +34,7 @@ create table exports (
         and (finished_at is null) = (row_count is null)
         and (finished_at is null) = (expires_at is null)
     ),
-    constraint exports_file_sha256_length check (file_sha256 ~ '^[0-9a-f]{64}$'),
-    constraint exports_link_secret_length check (octet_length(link_secret) = 32)
+    constraint exports_file_sha256_length check (file_sha256 ~ '^[0-9a-f]{64}$')
 );
 create index exports_actor_idx on exports (actor_name, id desc);
 create index exports_expires_at_idx on exports (expires_at) where expires_at is not null;
