@@ -6,6 +6,7 @@ The rules stand elsewhere: `status` (which moves), `ticket_access` (who may), `t
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -110,6 +111,15 @@ def cancel(
     return read_ticket(work.connection, ticket_id)
 
 
+def move_by_handover(work: UnitOfWork, ticket_id: UUID, target: Status, handover_by: UUID | None) -> None:
+    """Move a ticket as part of a handover whose gates have passed; for `ticketing.handover` only.
+
+    Raises NotFound, InvalidStatusTransition and ConditionNotMet.
+    """
+    closer = str(handover_by) if handover_by else None
+    _move_and_write(work, _lock(work, ticket_id), {}, target.value, closer=closer, by_handover=True)
+
+
 def _beginning(work: UnitOfWork, new: NewTicket) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the columns of a new ticket and what its creation event tells besides."""
     values = new.model_dump(mode="json", exclude={"gps_coordinates", "created_by"})
@@ -208,13 +218,15 @@ def _move_and_write(
     *,
     reason: str | None = None,
     closer: str | None = None,
+    by_handover: bool = False,
 ) -> None:
     """Apply changed fields and a move together, or raise and apply neither."""
     details: dict[str, Any] = {"reason": reason} if reason else {}
     closed_by = None
     _require_cause_kept(ticket, changed)
     if target != ticket["status"]:
-        require_move(ticket["status"], target, _facts(work, ticket, changed, reason))
+        facts = _facts(work, ticket, changed, reason)
+        require_move(ticket["status"], target, replace(facts, by_handover=by_handover))
         if target == Status.CLOSED:
             acting = acting_user(work.connection, work.actor, closer, "closed_by")
             closed_by, details = acting.user_id, details | _on_behalf(acting)
