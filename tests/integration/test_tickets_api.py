@@ -235,7 +235,9 @@ class TestChanging:
         assert answer.status_code == 200
         assert body["message"]
         changed = body["data"]
-        assert {name for name in ticket if ticket[name] != changed[name]} == {"priority", "ont_rx_level", "updated_at"}
+        assert {name for name in ticket if ticket[name] != changed[name]} == {
+            *("priority", "sla_due_at", "ont_rx_level", "updated_at")
+        }
         assert changed["ont_rx_level"] == -18.25
 
     @pytest.mark.parametrize("body", [{}, {"colour": "blue"}, {"reason": "because"}])
