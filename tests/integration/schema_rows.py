@@ -175,6 +175,11 @@ ACCEPTED: dict[str, Callable[[Connection], Row]] = {
         "first_response_minutes": 60,
         "resolve_minutes": 240,
     },
+    "sla_pauses": lambda connection: {
+        "ticket_id": make_ticket(connection)["id"],
+        "paused_at": NOW,
+        "reason": "Waits for the client",
+    },
     "repeat_fault_settings": lambda connection: {"project_id": make_project(connection)["id"]},
     "handover_snapshots": _snapshot,
     "repeat_fault_escalations": lambda _: {

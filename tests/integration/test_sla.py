@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -466,7 +467,7 @@ class TestRaces:
     ) -> None:
         for _ in range(3):
             made = create(platform, priority="critical", ticket_type="modification")
-            race([lambda: note_due(platform), lambda made=made: close(connection, made["id"], clock.now())])
+            race([partial(note_due, platform), partial(close, connection, made["id"], clock.now())])
             assert not row_of(connection, made["id"])["sla_breached"]
 
     def test_of_two_sweeps_that_start_a_clock_both_start_the_same(
@@ -487,7 +488,7 @@ class TestRaces:
         _, lost = race([lambda: put_target(platform, project, "high", 30, 60)] * 2)
         assert {error.code for error in lost} <= {"STALE_WRITE"}
         seen = targets_of(platform, project)["high"]["updated_at"]
-        won, lost = race([lambda n=n: put_target(platform, project, "high", n, 60, updated_at=seen) for n in (10, 20)])
+        won, lost = race([partial(put_target, platform, project, "high", n, 60, updated_at=seen) for n in (10, 20)])
         assert (len(won), [error.code for error in lost]) == (1, ["STALE_WRITE"])
 
 
@@ -561,7 +562,7 @@ class TestCompliance:
         assert (none.rows, none.overall["compliance_percentage"]) == ([], "0.00%")
 
     def test_a_range_must_be_one(self, connection: Connection) -> None:
-        wrong = [
+        wrong: list[dict[str, Any]] = [
             {"reported_from": MONDAY, "reported_before": MONDAY},
             {"reported_from": MONDAY - timedelta(days=1000)},
         ]

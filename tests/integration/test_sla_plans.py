@@ -1,0 +1,84 @@
+"""The sweep reads what is due and nothing else, and compliance is counted without touching a ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sql.database import Connection, Database, queries
+from tests.factories_tickets import make_many_tickets
+from tests.servers import TEMPLATE, TestServers
+
+MANY = 20_000
+# What make_many_tickets makes is reported a minute apart, from here on.
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def many(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
+    """A database of many tickets with clocks, a minute's worth of them due; the tests below only read."""
+    name = test_servers.create(template=TEMPLATE)
+    database = Database(test_servers.url(name))
+    with database.connection() as connection:
+        make_many_tickets(connection, MANY)
+        connection.execute(
+            "update tickets set sla_target_minutes = 2880, sla_due_at = reported_at + interval '5 days',"
+            " sla_next_check_at = case when status <> 'closed' then reported_at + interval '4 days' end"
+        )
+        connection.execute(
+            "update tickets set sla_target_minutes = null, sla_due_at = null where ticket_uid like '%77'"
+        )
+        connection.execute("vacuum analyze tickets")
+        yield connection
+    database.close()
+    test_servers.drop(name)
+
+
+def scans(connection: Connection, statement: str, **parameters: Any) -> set[str]:
+    """By which kinds of scan a statement reads tickets."""
+    row = connection.execute("explain (format json) " + statement, parameters, prepare=False).fetchone()
+    assert row is not None
+    return {
+        f"{node['Node Type']} {node.get('Index Name', '')}".strip()
+        for node in nodes(row["QUERY PLAN"][0]["Plan"])
+        if node.get("Relation Name") == "tickets"
+    }
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", []):
+        yield from nodes(part)
+
+
+def test_the_sweep_reads_only_what_is_due(many: Connection) -> None:
+    due = scans(many, queries("sla").take_due.sql, now=BEGIN + timedelta(days=4, minutes=5), most=500)
+    assert due == {"Index Scan tickets_sla_next_check_at_idx"}
+
+
+def test_unstarted_clocks_are_found_by_an_index_of_their_own(many: Connection) -> None:
+    assert scans(many, queries("sla").list_unstarted.sql, most=500) == {"Index Scan tickets_sla_unstarted_idx"}
+
+
+@pytest.mark.parametrize("group_by", ["priority", "project", "contractor", "period"])
+@pytest.mark.parametrize("narrowed", [False, True], ids=["all", "of a project"])
+def test_compliance_is_counted_from_an_index_alone(many: Connection, group_by: str, narrowed: bool) -> None:
+    project = many.execute("select id from projects limit 1").fetchone()
+    assert project is not None
+    values = {
+        "group_by": group_by,
+        "period": "week" if group_by == "period" else None,
+        "zone": "Africa/Johannesburg",
+        "project": project["id"] if narrowed else None,
+        "contractor": None,
+        "priority": None,
+        "reported_from": BEGIN + timedelta(days=1),
+        "reported_before": BEGIN + timedelta(days=3),
+        "now": BEGIN + timedelta(days=4),
+        "most": 1001,
+    }
+    found = scans(many, queries("sla").count_compliance.sql, **values)
+    assert found == {"Index Only Scan tickets_sla_compliance_idx"}
