@@ -54,6 +54,8 @@ def success(
     meta: dict[str, Any] | None = None,
     pagination: dict[str, Any] | None = None,
     counts: dict[str, int] | None = None,
+    count: int | None = None,
+    summary: dict[str, Any] | None = None,
 ) -> Response:
     """Return the success envelope: `data` is anything JSON-ready (see `JsonProvider`), `meta` is added to the time."""
     envelope: dict[str, Any] = {"success": True, "data": data}
@@ -63,8 +65,17 @@ def success(
         envelope["pagination"] = pagination
     if counts is not None:
         envelope["counts"] = counts
+    if count is not None:
+        envelope["count"] = count
+    if summary is not None:
+        envelope["summary"] = summary
     envelope["meta"] = {"timestamp": context.now(), **(meta or {})}
     return _json(envelope, status)
+
+
+def success_without_data(message: str) -> Response:
+    """Return the success envelope of what has nothing to show: it has no `data` at all."""
+    return _json({"success": True, "message": message, "meta": {"timestamp": context.now()}}, 200)
 
 
 def bare(data: Any, status: int = 200) -> Response:

@@ -11,6 +11,7 @@ import typer
 from cli.console import out, say, table
 from cli.system import connected, operator
 from ticketing import api_keys
+from ticketing.directory import find_contractor
 from ticketing.people import ROLES, Role
 
 app = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
@@ -22,7 +23,14 @@ def create(
     role: Annotated[list[str], typer.Option(help=f"What it may do; repeat for several: {', '.join(ROLES)}")],
     days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; without it, never")] = None,
     user: Annotated[UUID | None, typer.Option(help="Id of the user that it acts as")] = None,
-    contractor: Annotated[UUID | None, typer.Option(help="Id of the company that it acts for")] = None,
+    company: Annotated[
+        str | None,
+        typer.Option(
+            "--company",
+            "--contractor",
+            help="Company that it acts for: its id, code or name (`fibreflow people companies` lists them)",
+        ),
+    ] = None,
 ) -> None:
     """Make a key and print it, this once and never again."""
     with connected() as platform, platform.begin(operator()) as work:
@@ -32,7 +40,7 @@ def create(
             cast("tuple[Role, ...]", tuple(role)),
             expires_at=work.now + timedelta(days=days) if days else None,
             user_id=user,
-            contractor_id=contractor,
+            contractor_id=find_contractor(work.connection, company) if company else None,
         )
     say(f"{key.name} may act as {', '.join(key.roles)}. Keep the key: it is not shown again.")
     out.print(plain, soft_wrap=True)

@@ -29,6 +29,12 @@ class AlreadyExists(DomainError):
     code = "ALREADY_EXISTS"
 
 
+class Duplicate(DomainError):
+    """A name or code that must be its own is taken."""
+
+    code = "DUPLICATE_ERROR"
+
+
 class Forbidden(DomainError):
     """The acting person's role does not allow this."""
 

@@ -38,7 +38,12 @@ class Actor:
 SYSTEM = Actor(kind="system", name="system", roles=frozenset({"admin"}))
 
 # Which kind of thing a field of a ticket points at, and what to say when it points at nothing.
-_REFERENCES = {"assigned_contractor_id": "contractor_id", "assigned_team_id": "team_id", "project_id": "project"}
+_REFERENCES = {
+    "assigned_contractor_id": "contractor_id",
+    "contractor_id": "contractor_id",
+    "assigned_team_id": "team_id",
+    "project_id": "project",
+}
 _MISSING = {
     "user_id": "no active user has this id",
     "contractor_id": "no active contractor has this id",
@@ -74,7 +79,7 @@ def resolve_references(
 ) -> dict[str, UUID | None]:
     """Return the ids behind references as a client writes them, with one look-up for all.
 
-    `given` may hold the field of `users`, `assigned_contractor_id`, `assigned_team_id` and `project_id` (an id or a
+    `given` may hold the fields of `users`, one of a company, `assigned_team_id` and `project_id` (an id or a
     code, any case); None stays None. Raises InvalidInput naming every field that points at nothing.
     """
     kinds = dict.fromkeys(users, "user_id") | _REFERENCES

@@ -192,3 +192,24 @@ def test_children_find_the_same_settings(settings: Settings) -> None:
     rich = Settings(**{**changed.model_dump(include=changed.model_fields_set), "worker_queues": ("imports", "tickets")})
     environment = environment_of(rich)
     assert load_settings(environment) == rich
+
+
+def test_a_company_is_made_listed_and_given_a_key_by_its_name(command: Command, platform: Platform) -> None:
+    assert "no companies" in command("people", "companies").err
+    made = command("people", "add-company", "Trench & Sons", "--code", "TS")
+    assert made.code == 0, made.err
+    company = id_in(made.out)
+    assert id_in(command("people", "companies", "trench").out) == company
+    for named in (str(company), "ts", "TRENCH & SONS"):
+        said = command("keys", "create", "gate", "--role", "contractor", "--company", named)
+        assert said.code == 0, said.err
+        with platform.read() as connection:
+            key = api_keys.authenticate(connection, said.out.strip(), now=platform.clock.now())
+        assert key is not None
+        assert key.contractor_id == company
+    unknown = command("keys", "create", "gate", "--role", "contractor", "--company", "Nobody")
+    assert unknown.code == 1
+    assert "people companies" in unknown.err
+    assert command("people", "add-company", "trench & sons").code == 1
+    for group in ("users", "teams", "projects"):
+        assert command("people", group).code == 0
