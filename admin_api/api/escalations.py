@@ -40,12 +40,6 @@ DEFAULT = "default"
 SEES: tuple[Role, ...] = ("manager", "operator", "qa", "viewer")
 
 
-def _with_commas(value: Any) -> Any:
-    """Read a name that is repeated as one list with commas."""
-    return ",".join(value) if isinstance(value, list) else value
-
-
-_Words = Annotated[str, BeforeValidator(_with_commas)]
 _Unset = BeforeValidator(lambda value: None if value == "" else value)
 
 
@@ -54,8 +48,8 @@ class EscalationsQuery(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    scope_type: _Words = Field(default="", description=f"One or more of {', '.join(EscalationScope)}, with commas")
-    status: _Words = Field(default="", description=f"One or more of {', '.join(EscalationStatus)}, with commas")
+    scope_type: str = Field(default="", description=f"One or more of {', '.join(EscalationScope)}, with commas")
+    status: str = Field(default="", description=f"One or more of {', '.join(EscalationStatus)}, with commas")
     project_id: str = Field(default="", description="A project's id or code")
     escalation_type: str = Field(default="", description=f"One of {', '.join(EscalationType)}")
     limit: Annotated[

@@ -98,7 +98,6 @@ class TestReading:
             ("", 4),
             ("scope_type=pole", 1),
             ("scope_type=pole,pon", 2),
-            ("scope_type=pole&scope_type=pon", 2),
             ("status=open", 2),
             ("status=open,investigating", 3),
             ("status=resolved", 1),
@@ -127,7 +126,8 @@ class TestReading:
 
     def test_cursors_walk_the_list_once_newest_first(self, client: FlaskClient, platform: Platform) -> None:
         made = [str(make(platform, make_escalation, created_at=NOON + timedelta(hours=n // 3))["id"]) for n in range(8)]
-        seen, cursor = [], ""
+        seen: list[str] = []
+        cursor: str | None = ""
         while cursor is not None:
             body = client.get(f"{API}/escalations?limit=3&cursor={cursor}").get_json()
             seen += [row["id"] for row in body["data"]]
@@ -197,9 +197,8 @@ class TestLooking:
         data = body["data"]
         assert (data["pattern_detected"], data["should_escalate"], data["fault_count"]) == (True, True, 3)
         assert data["existing_escalation_id"] is None
-        assert {"ticket_id", "ticket_uid", "created_at", "fault_cause", "status"} <= set(
-            data["contributing_tickets"][0]
-        )
+        (shown, *_) = data["contributing_tickets"]
+        assert {"ticket_id", "ticket_uid", "created_at", "fault_cause", "status"} <= set(shown)
         assert body["meta"]["defaults_used"] == {"threshold": True, "time_window_days": True}
         assert body["meta"]["default_thresholds"] == {
             "pole_threshold": 3,
@@ -313,9 +312,7 @@ def many(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
     name = test_servers.create(template=TEMPLATE)
     database = Database(test_servers.url(name))
     with database.connection() as connection:
-        connection.execute(
-            "insert into projects (code, name) select 'B' || n, 'Bulk ' || n from generate_series(1, 50) n"
-        )
+        connection.execute("insert into projects (code, name) select 'B' || n, 'B ' || n from generate_series(1, 50) n")
         connection.execute(
             "insert into repeat_fault_escalations (scope_type, scope_value, project_id, fault_count, fault_threshold,"
             " escalation_type, status, resolution_notes, resolved_at, created_at)"
@@ -347,12 +344,12 @@ class TestPlans:
     )
     @pytest.mark.parametrize("deep", [False, True], ids=["first page", "keyset page"])
     def test_a_list_uses_an_index(self, many: Connection, wanted: EscalationFilter, deep: bool) -> None:
-        project = many.execute("select id from projects where code = 'B7'").fetchone() if wanted.project_id else None
+        (row,) = many.execute("select id from projects where code = 'B7'").fetchall()
+        project = row["id"] if wanted.project_id else None
         position = {"after_at": NOON if deep else None, "after_id": uuid4() if deep else None, "row_limit": 51}
-        parameters = views._filters(wanted, project and project["id"]) | position | {"escalation_id": None}
+        parameters = views._filters(wanted, project) | position | {"escalation_id": None}
         query = queries("repeat_faults").list_escalations
-        row = many.execute("explain (format json) " + query.sql, parameters, prepare=False).fetchone()
-        assert row is not None
+        (row,) = many.execute("explain (format json) " + query.sql, parameters, prepare=False).fetchall()
         scans = [
             node["Node Type"]
             for node in tree(row["QUERY PLAN"][0]["Plan"])
