@@ -23,6 +23,9 @@ DECODED: Final = 512
 COUNTED: Final = 64
 HASHED: Final = 32
 
+# In bytes: a HEIC of 50 million pixels, the most that a phone makes. Four of them are inspected at once.
+MOST_DECODED: Final = 160_000_000
+
 _BRIGHTEST_SHARE = 0.02
 # Coefficients are told apart to this many digits, so that rounding elsewhere turns no bit.
 _DIGITS = 3
@@ -45,6 +48,9 @@ def look_at(data: bytes, sha256: str) -> Look:
 
 
 def _look(data: bytes) -> Look:
+    with open_photo(data) as photo:
+        # Before anything else: to read the notes in a PNG is to decode it.
+        _require_room(photo)
     facts = read_facts(data)
     grey = _small_and_grey(data)
     counted = _levels(grey, COUNTED)
@@ -62,10 +68,19 @@ def _small_and_grey(data: bytes) -> Image.Image:
     """Decode the whole file (a cut-off one fails here) into a small grey copy, the way it is to be looked at."""
     with open_photo(data) as photo:
         photo.draft("L", (DECODED, DECODED))
-        # A palette's numbers are no colours: they cannot be averaged.
-        copy = photo.convert("RGB") if photo.mode == "P" else photo
+        # Averaging needs plain colours: no numbers of a palette, no second copy with transparency multiplied out.
+        copy = photo if photo.mode in {"L", "RGB"} else photo.convert("L")
         copy.thumbnail((DECODED, DECODED), Image.Resampling.BOX, reducing_gap=2.0)
         return _upright(copy).convert("L")
+
+
+def _require_room(photo: Image.Image) -> None:
+    """Refuse what would be decoded in full and be too large for it: only a JPEG decodes straight to a fraction."""
+    if photo.format in {"JPEG", "MPO"} or photo.width * photo.height * len(photo.getbands()) <= MOST_DECODED:
+        return
+    raise TooManyPixels(
+        f"The picture has {photo.width} x {photo.height} pixels, too many for a {photo.format}: send it as JPEG"
+    )
 
 
 def _upright(photo: Image.Image) -> Image.Image:

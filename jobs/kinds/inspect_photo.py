@@ -44,7 +44,7 @@ class InspectPhoto(JobArgs):
     max_attempts=6,
     backoff=Backoff(base=2, cap=300),
     time_limit=60,
-    # A photo of 70 million pixels that is no JPEG needs some 300 MB for a moment.
+    # The largest pictures that are decoded need some 300 MB for a moment.
     concurrency=4,
     on=(AttachmentUploaded,),
     retention=timedelta(days=7),

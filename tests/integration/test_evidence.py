@@ -136,7 +136,7 @@ class TestInspecting:
 
     @pytest.mark.parametrize(("kind", "is_evidence"), [("photo", False), ("pdf", True), ("document", False)])
     def test_only_evidence_photos_are_inspected(self, kind: str, is_evidence: bool) -> None:
-        ids = {"ticket_id": uuid4(), "attachment_id": uuid4()}
+        ids: Row = {"ticket_id": uuid4(), "attachment_id": uuid4()}
         event = AttachmentUploaded(**ids, kind=kind, step_number=None, is_evidence=is_evidence, sha256="0" * 64)
         assert InspectPhoto.from_event(event) is None
 
@@ -369,6 +369,23 @@ class TestOverruling:
         assert len(events(connection, ticket, "photo_overruled")) == 1
         changed = overrule(platform, qa, photo["id"], status="rejected", overruled_at=said["overruled_at"])
         assert changed["inspection_status"] == "rejected"
+
+    def test_rejecting_a_photo_takes_back_that_its_step_was_verified(
+        self, platform: Platform, connection: Connection, store: Callable[..., Row], qa: Actor
+    ) -> None:
+        ticket = make_ticket(connection)
+        photo = store(ticket, photograph(34), step_number=6)
+        connection.execute(
+            "update verification_steps set photo_verified = true where ticket_id = %s and step_number in (6, 7)",
+            [ticket["id"]],
+        )
+        overrule(platform, qa, photo["id"], status="rejected")
+        rows = connection.execute(
+            "select step_number from verification_steps where ticket_id = %s and photo_verified", [ticket["id"]]
+        ).fetchall()
+        assert [row["step_number"] for row in rows] == [7]
+        (event,) = events(connection, ticket, "photo_overruled")
+        assert (event["before"]["photo_verified"], event["after"]["photo_verified"]) == (True, False)
 
     def test_of_two_who_overrule_at_once_one_wins(
         self, platform: Platform, connection: Connection, store: Callable[..., Row], inspected: Callable[[Row], Row]

@@ -136,3 +136,26 @@ def test_a_picture_that_would_fill_the_memory_is_not_decoded(size: tuple[int, in
     seen = look(bomb(*size))
     assert seen.problem in {Finding.TOO_MANY_PIXELS, Finding.UNREADABLE}
     assert size[0] * size[1] > photos.MAX_PIXELS
+
+
+def test_a_picture_that_decodes_in_full_has_to_be_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo_inspection, "MOST_DECODED", 960 * 720 * 3 - 1)
+    seen = look(encoded(scene(8), "PNG"))
+    assert seen.problem == Finding.TOO_MANY_PIXELS
+    assert "send it as JPEG" in seen.problem_text
+    assert look(encoded(scene(8))).problem is None
+    assert look(encoded(scene(8).convert("L"), "PNG")).problem is None
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "1"])
+def test_other_modes_are_looked_at_too(mode: str) -> None:
+    seen = look(encoded(scene(9).convert(mode), "PNG"))
+    assert (seen.problem, seen.is_blank) == (None, False)
+
+
+def test_damaged_notes_of_the_camera_make_no_damaged_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise ValueError("damaged")
+
+    monkeypatch.setattr(photo_inspection.ImageOps, "exif_transpose", fail)
+    assert look(photograph(9)).problem is None

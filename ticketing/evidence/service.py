@@ -135,7 +135,7 @@ def overrule(work: UnitOfWork, attachment_id: UUID, word: Overruling) -> dict[st
             overrule_note=word.note,
             now=work.now,
         )
-        _record_word(work, photo, word, person)
+        _record_word(work, photo, word, person, _withdraw_review(work, photo, word))
     return read_photo(work.connection, attachment_id)
 
 
@@ -201,7 +201,19 @@ def _keep(work: UnitOfWork, photo: Mapping[str, Any], status: str, verdict: Verd
     )
 
 
-def _record_word(work: UnitOfWork, photo: Mapping[str, Any], word: Overruling, person: UUID) -> None:
+def _withdraw_review(work: UnitOfWork, photo: Mapping[str, Any], word: Overruling) -> dict[str, Any]:
+    """Take back QA's word on a step whose photo QA rejects now; return what was, for the event."""
+    if word.status != InspectionStatus.REJECTED.value or photo["step_number"] is None:
+        return {}
+    withdrawn = queries("attachments").withdraw_photo_review(
+        work.connection, ticket_id=photo["ticket_id"], step_number=photo["step_number"], now=work.now
+    )
+    return {"photo_verified": True} if withdrawn else {}
+
+
+def _record_word(
+    work: UnitOfWork, photo: Mapping[str, Any], word: Overruling, person: UUID, reviewed: Mapping[str, Any]
+) -> None:
     names = ("inspection_status", "overruled_by", "overruled_at", "overrule_note")
     after = {
         "inspection_status": word.status,
@@ -213,8 +225,8 @@ def _record_word(work: UnitOfWork, photo: Mapping[str, Any], word: Overruling, p
     work.record(
         PhotoOverruled(
             ticket_id=photo["ticket_id"],
-            before=json_ready({name: photo[name] for name in names}),
-            after=json_ready(after),
+            before=json_ready({name: photo[name] for name in names}) | dict(reviewed),
+            after=json_ready(after) | dict.fromkeys(reviewed, False),
             details=_named(photo) | {"note": word.note, "codes": found},
         )
     )
