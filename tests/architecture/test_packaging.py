@@ -37,7 +37,7 @@ NOT_IMPORTED = {
     "pytest-xdist": "a plugin",
     "types-openpyxl": "types",
 }
-MODULES = {"pyjwt": "jwt", "python-calamine": "python_calamine", "time-machine": "time_machine"}
+MODULES = {"pillow": "PIL", "pyjwt": "jwt", "python-calamine": "python_calamine", "time-machine": "time_machine"}
 
 
 def read(name: str) -> str:
