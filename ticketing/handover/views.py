@@ -1,0 +1,222 @@
+"""Handovers as the API shows them (wire contract, section 8): gates, snapshots, history, pending ones. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from sql.database import Connection, queries
+from ticketing.errors import DomainError, NotFound
+from ticketing.handover.evidence import Checksums, damaged, list_files
+from ticketing.handover.rules import PENDING, GateResult, evaluate, facts_of, path
+from ticketing.paging import DEFAULT_ROWS, MAX_DEPTH, MAX_ROWS, Position, fetch_planned
+from ticketing.people import Actor, find_project
+from ticketing.ticket_access import Sight
+from ticketing.ticket_views import EVERYTHING, load_sight, read_ticket
+from ticketing.vocabulary import GuaranteeStatus, HandoverType, Owner, Status
+
+SUMMARY_ROWS: Final = 1_000
+"""How many pending tickets, the newest, a summary tries the gates of."""
+
+_NOTHING = UUID(int=0)
+
+
+class SnapshotView(BaseModel):
+    """A snapshot on the wire."""
+
+    id: UUID
+    chain_number: int
+    ticket_id: UUID
+    ticket_uid: str
+    handover_type: HandoverType
+    snapshot_data: dict[str, Any]
+    evidence_links: list[dict[str, Any]]
+    decisions: list[dict[str, Any]]
+    guarantee_status: GuaranteeStatus | None
+    from_owner_type: Owner | None
+    from_owner_id: UUID | None
+    to_owner_type: Owner | None
+    to_owner_id: UUID | None
+    handover_at: datetime
+    handover_by: UUID
+    handover_by_name: str
+    is_locked: bool
+    previous_sha256: str | None
+    snapshot_sha256: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingRequest:
+    """Which pending handovers are wanted: of a type, of a project (id or code), after a cursor or from an offset."""
+
+    handover_type: HandoverType | None = None
+    project_id: str | None = None
+    limit: int = DEFAULT_ROWS
+    offset: int = 0
+    cursor: str | None = None
+
+    @property
+    def statuses(self) -> dict[Status, HandoverType]:
+        """The statuses in which a ticket waits for such a handover."""
+        return {status: kind for status, kind in PENDING.items() if self.handover_type in (None, kind)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingList:
+    """A part of the pending handovers; `total` is exact up to MAX_DEPTH."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    summary: dict[str, Any]
+    next_cursor: str | None
+
+
+def try_gates(
+    connection: Connection, actor: Actor, ticket_id: UUID, kind: HandoverType, actual: Checksums
+) -> dict[str, Any]:
+    """Return what the gates say of a ticket, in the contract's shape, and whether its status lets it be handed over.
+
+    Nothing is changed. Raises NotFound.
+    """
+    ticket = read_ticket(connection, ticket_id, load_sight(connection, actor))
+    (row,) = queries("handover").list_gate_facts(connection, ticket_ids=[ticket_id])
+    gates = evaluate(kind, facts_of(row, damaged(list_files(connection, ticket_id), actual)))
+    result = gates.as_json() | {"handover_type": kind.value, "status": ticket["status"], "owner": row["owner"]}
+    try:
+        path(kind, ticket["status"], row["owner"])
+    except DomainError as refusal:
+        hint = "See the ticket's status and history"
+        issue = {"gate_name": "status", "severity": "critical", "message": refusal.message, "resolution_hint": hint}
+        return result | {"can_handover": False, "blocking_issues": [*result["blocking_issues"], issue]}
+    return result
+
+
+def get_snapshot(connection: Connection, actor: Actor, snapshot_id: UUID) -> dict[str, Any]:
+    """Return a snapshot of a ticket that the actor may see, in the shape of SnapshotView. Raises NotFound."""
+    return read_snapshot(connection, snapshot_id, load_sight(connection, actor))
+
+
+def read_snapshot(connection: Connection, snapshot_id: UUID, sight: Sight = EVERYTHING) -> dict[str, Any]:
+    """Return a snapshot within `sight`, in the shape of SnapshotView. Raises NotFound."""
+    rows = _snapshots(connection, sight, snapshot_id=snapshot_id, limit=1)
+    if not rows:
+        raise NotFound(f"Handover {snapshot_id} not found", details={"handover_id": str(snapshot_id)})
+    return rows[0]
+
+
+def get_history(
+    connection: Connection, actor: Actor, ticket_id: UUID, cursor: str | None = None
+) -> tuple[dict[str, Any], str | None]:
+    """Return the handovers of a ticket, oldest first and up to MAX_ROWS of them, and the cursor to go on with.
+
+    Raises NotFound, and InvalidInput for a cursor that is none.
+    """
+    after = Position.from_cursor(cursor) if cursor else None
+    read_ticket(connection, ticket_id, load_sight(connection, actor))
+    counted = queries("handover").summarise_history(connection, ticket_id=ticket_id)
+    rows = _snapshots(connection, EVERYTHING, ticket_id=ticket_id, after=after, limit=MAX_ROWS + 1)
+    shown, more = rows[:MAX_ROWS], len(rows) > MAX_ROWS
+    history = {"ticket_id": ticket_id, **counted, "handovers": shown}
+    return history, Position(shown[-1]["handover_at"], shown[-1]["id"]).cursor() if more else None
+
+
+def list_pending(connection: Connection, actor: Actor, request: PendingRequest) -> PendingList:
+    """Return tickets that wait for a handover and that the actor may see, newest first, with what their gates say.
+
+    The gates go by what is recorded; stored files are read again only by `try_gates` and by the handover itself. Raises
+    InvalidInput for a cursor that is none.
+    """
+    after = Position.from_cursor(request.cursor) if request.cursor else None
+    project = (find_project(connection, request.project_id) or _NOTHING) if request.project_id else None
+    statuses = request.statuses
+    filters = {"project": project, **load_sight(connection, actor).parameters(), "statuses": list(statuses)}
+    skip = 0 if after else request.offset
+    rows = _pending(connection, filters, after, limit=request.limit + 1, skip=skip)
+    shown, more = rows[: request.limit], len(rows) > request.limit
+    counts = fetch_planned(connection, queries("handover").count_pending_handovers, **filters | {"most": MAX_DEPTH})
+    by_status = {row["status"]: row["count"] for row in counts}
+    return PendingList(
+        rows=[_shown(row) for row in shown],
+        total=min(sum(by_status.values()), MAX_DEPTH),
+        summary=_summary(connection, filters, by_status),
+        next_cursor=Position(shown[-1]["created_at"], shown[-1]["id"]).cursor() if more else None,
+    )
+
+
+def _summary(connection: Connection, filters: dict[str, Any], by_status: dict[str, int]) -> dict[str, Any]:
+    """Return how many of the newest pending tickets may be handed over at once, and how many wait for each type."""
+    tried = _pending(connection, filters, None, limit=SUMMARY_ROWS, skip=0)
+    ready = sum(row["gates"].can_handover for row in tried)
+    by_type = dict.fromkeys((kind.name for kind in HandoverType), 0)
+    for status, count in by_status.items():
+        by_type[PENDING[Status(status)].name] += count
+    return {
+        "ready_for_handover": ready,
+        "blocked": len(tried) - ready,
+        "by_type": by_type,
+        "gates_tried": len(tried),
+    }
+
+
+def _pending(
+    connection: Connection, filters: dict[str, Any], after: Position | None, *, limit: int, skip: int
+) -> list[dict[str, Any]]:
+    place = {
+        "after_at": after and after.at,
+        "after_id": after and after.id,
+        "row_limit": limit,
+        "row_skip": skip,
+    }
+    rows = fetch_planned(connection, queries("handover").list_pending_handovers, **filters | place)
+    gates = _gates_of(connection, (row["id"] for row in rows))
+    return [row | {"gates": gates[row["id"]]} for row in rows if row["id"] in gates]
+
+
+def _gates_of(connection: Connection, ticket_ids: Iterable[UUID]) -> dict[UUID, GateResult]:
+    """Try the gates of tickets, each for the handover it waits for; one that has moved on meanwhile is left out."""
+    facts = queries("handover").list_gate_facts(connection, ticket_ids=list(ticket_ids))
+    waiting = (row for row in facts if row["status"] in PENDING)
+    return {row["id"]: evaluate(PENDING[Status(row["status"])], facts_of(row)) for row in waiting}
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    gates: GateResult = row["gates"]
+    return {
+        "ticket_id": row["id"],
+        "ticket_uid": row["ticket_uid"],
+        "title": row["title"],
+        "status": row["status"],
+        "project_name": row["project_name"],
+        "current_owner": row["owner"],
+        "pending_handover_type": PENDING[Status(row["status"])].value,
+        "gate_status": {"passed": gates.passed, "total": len(gates.gates)},
+        "blockers": [gate.message for gate in gates.blocking],
+        "can_handover": gates.can_handover,
+    }
+
+
+def _snapshots(
+    connection: Connection,
+    sight: Sight,
+    *,
+    limit: int,
+    snapshot_id: UUID | None = None,
+    ticket_id: UUID | None = None,
+    after: Position | None = None,
+) -> list[dict[str, Any]]:
+    return fetch_planned(
+        connection,
+        queries("handover").list_snapshots,
+        snapshot_id=snapshot_id,
+        ticket_id=ticket_id,
+        **sight.parameters(),
+        after_at=after and after.at,
+        after_id=after and after.id,
+        row_limit=limit,
+    )
