@@ -84,8 +84,8 @@ class PageRequest:
 class Page:
     """Rows of a list with where they stand in it.
 
-    `total` is exact up to MAX_DEPTH; `total_is_capped` says that there are more than that. `next_cursor` is None on the
-    last page.
+    `total` is exact up to the depth to which the list is counted; `total_is_capped` says that there are more than that.
+    `next_cursor` is None on the last page.
     """
 
     rows: list[dict[str, Any]]
@@ -106,26 +106,33 @@ class Page:
         }
 
 
-def require_depth(request: PageRequest, counted: int) -> None:
+def require_depth(request: PageRequest, counted: int, *, depth: int = MAX_DEPTH) -> None:
     """Raise InvalidInput where a page by number lies deeper than a list is numbered; ask before the rows are read.
 
-    `counted` is the number of matching rows, counted no further than MAX_DEPTH + 1. A page past the end of a shorter
+    `counted` is the number of matching rows, counted no further than `depth` + 1. A page past the end of a shorter
     list is no mistake: it is empty.
     """
-    if counted > MAX_DEPTH and request.skip + request.size > MAX_DEPTH:
-        problem = f"pages by number end after {MAX_DEPTH} rows; go on with `cursor` and the `next_cursor` of a page"
+    if counted > depth and request.skip + request.size > depth:
+        problem = f"pages by number end after {depth} rows; go on with `cursor` and the `next_cursor` of a page"
         raise InvalidInput(f"page: {problem}", details={"page": problem})
 
 
-def page_of(rows: list[dict[str, Any]], request: PageRequest, *, counted: int, time_column: str = "created_at") -> Page:
+def page_of(
+    rows: list[dict[str, Any]],
+    request: PageRequest,
+    *,
+    counted: int,
+    time_column: str = "created_at",
+    depth: int = MAX_DEPTH,
+) -> Page:
     """Make a page of up to `size + 1` rows: the extra one only tells whether there are more, and is not shown."""
     shown, more = rows[: request.size], len(rows) > request.size
     last = shown[-1] if more else None
     return Page(
         rows=shown,
         request=request,
-        total=min(counted, MAX_DEPTH),
-        total_is_capped=counted > MAX_DEPTH,
+        total=min(counted, depth),
+        total_is_capped=counted > depth,
         next_cursor=Position(last[time_column], last["id"]).cursor() if last else None,
     )
 

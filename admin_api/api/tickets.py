@@ -19,6 +19,7 @@ from admin_api.versions import expected_versions, with_version
 from ticketing import ticket_views, tickets
 from ticketing.paging import MAX_DEPTH, MAX_ROWS, PageRequest
 from ticketing.ticket_input import NewTicket, TicketChanges
+from ticketing.ticket_search import LONGEST_SEARCH
 from ticketing.ticket_views import TicketFilter, TicketView
 from ticketing.vocabulary import Priority, Source, Status, TicketType
 
@@ -59,7 +60,9 @@ class TicketQuery(Paging):
     qa_ready: Annotated[bool | None, _Flag] = None
     sla_breached: Annotated[bool | None, _Flag] = None
     search: str | None = Field(
-        default=None, max_length=200, description="Anywhere in UID, DR number, title or description, in any case"
+        default=None,
+        max_length=LONGEST_SEARCH,
+        description="Words of the UID, DR number, title, description and address, in any order, in part or misspelt",
     )
 
     def filter(self) -> TicketFilter:

@@ -1,4 +1,4 @@
--- name: list_tickets(ticket_id, status, ticket_type, priority, source, assigned_to, assigned_team_id, project, dr_number, qa_ready, sla_breached, search, see_all, see_user, see_contractor, see_teams, after_at, after_id, row_limit, row_skip)
+-- name: list_tickets(ticket_id, ticket_ids, status, ticket_type, priority, source, assigned_to, assigned_team_id, project, dr_number, qa_ready, sla_breached, see_all, see_user, see_contractor, see_teams, after_at, after_id, row_limit, row_skip)
 -- Reads tickets as the API shows them, newest first. Every filter may be null; run it unprepared (paging.fetch_planned).
 select
     t.id,
@@ -54,6 +54,7 @@ from tickets as t
 left join users as u on t.assigned_to = u.id
 where
     (:ticket_id::uuid is null or t.id = :ticket_id::uuid)
+    and (:ticket_ids::uuid [] is null or t.id = any(:ticket_ids::uuid []))
     and (:status::text is null or t.status = :status::text)
     and (:ticket_type::text is null or t.ticket_type = :ticket_type::text)
     and (:priority::text is null or t.priority = :priority::text)
@@ -65,13 +66,6 @@ where
     and (:qa_ready::boolean is null or t.qa_ready = :qa_ready::boolean)
     and (:sla_breached::boolean is null or t.sla_breached = :sla_breached::boolean)
     and (
-        :search::text is null
-        or t.ticket_uid ilike :search::text
-        or t.dr_number ilike :search::text
-        or t.title ilike :search::text
-        or t.description ilike :search::text
-    )
-    and (
         :see_all::boolean
         or t.assigned_to = :see_user::uuid
         or t.assigned_contractor_id = :see_contractor::uuid
@@ -81,7 +75,7 @@ where
 order by t.created_at desc, t.id desc
 limit :row_limit::bigint offset :row_skip::bigint;
 
--- name: count_tickets(status, ticket_type, priority, source, assigned_to, assigned_team_id, project, dr_number, qa_ready, sla_breached, search, see_all, see_user, see_contractor, see_teams, most)$
+-- name: count_tickets(status, ticket_type, priority, source, assigned_to, assigned_team_id, project, dr_number, qa_ready, sla_breached, see_all, see_user, see_contractor, see_teams, most)$
 -- Counts the tickets that list_tickets would list, but no further than `most`: a total must not cost a scan.
 select count(*)
 from (
@@ -98,13 +92,6 @@ from (
         and (:dr_number::text is null or t.dr_number = :dr_number::text)
         and (:qa_ready::boolean is null or t.qa_ready = :qa_ready::boolean)
         and (:sla_breached::boolean is null or t.sla_breached = :sla_breached::boolean)
-        and (
-            :search::text is null
-            or t.ticket_uid ilike :search::text
-            or t.dr_number ilike :search::text
-            or t.title ilike :search::text
-            or t.description ilike :search::text
-        )
         and (
             :see_all::boolean
             or t.assigned_to = :see_user::uuid
