@@ -17,7 +17,7 @@ where deleted_at is null;
 -- A place in storage that somebody was given an address for. It becomes an attachment when what lies there has been
 -- looked at; one that nothing came to is forgotten.
 create table attachment_uploads (
-    id uuid not null,
+    id uuid not null default uuidv7(),
     ticket_id uuid not null,
     step_number smallint,
     filename text not null,

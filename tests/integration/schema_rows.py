@@ -134,6 +134,13 @@ ACCEPTED: dict[str, Callable[[Connection], Row]] = {
         file_sha256=SHA,
         storage_key="tickets/ont.jpg",
     ),
+    "attachment_uploads": _of_ticket(
+        filename="ont.jpg",
+        file_size=2048,
+        storage_key="uploads/1",
+        requested_at="2026-11-20T09:00:00Z",
+        expires_at="2026-11-20T09:15:00Z",
+    ),
     "qa_readiness_checks": _of_ticket(
         passed=True,
         photos_exist=True,
