@@ -76,6 +76,9 @@ class StreamedWorkbook:
         if kind is None:
             self._write_parts()
             self._archive.close()
+        else:
+            # Without its file it writes no directory when it is collected: what broke off never becomes an archive.
+            self._archive.fp = None
 
     def add_sheet(self, name: str, headers: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
         """Write a sheet, or as many as the rows need; returns how many rows were written, headers not counted."""

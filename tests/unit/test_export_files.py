@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import zipfile
 from collections.abc import Iterator
@@ -78,6 +79,8 @@ class TestWorkbooks:
         file = io.BytesIO()
         with pytest.raises(RuntimeError, match="went away"), StreamedWorkbook(file) as book:
             book.add_sheet("Tickets", HEADERS, breaking())
+        del book
+        gc.collect()
         with pytest.raises(zipfile.BadZipFile):
             zipfile.ZipFile(io.BytesIO(file.getvalue()))
 
