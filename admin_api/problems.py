@@ -67,6 +67,7 @@ _HTTP_MESSAGES = {
 }
 _OVERRIDES = "fibreflow_statuses"
 _PLAIN = "fibreflow_plain_failures"
+_AT_THE_DOOR = (401, 403, 429)
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -85,7 +86,10 @@ def answers(**statuses: int) -> Callable[[View], View]:
 
 
 def plain_failures(view: View) -> View:
-    """Declare that a route's failures are `{"error": text}`, as the contract wants it of a few."""
+    """Declare that a route's failures are `{"error": text}`, as the contract wants it of a few.
+
+    Who is not let in at all is told so as everywhere.
+    """
     setattr(view, _PLAIN, True)
     return view
 
@@ -150,4 +154,6 @@ def _unexpected(error: Exception) -> Response:
 
 def _failure(code: str, message: str, status: int, details: Any = None) -> Response:
     view = current_app.view_functions.get(request.endpoint or "")
-    return bare({"error": message}, status) if getattr(view, _PLAIN, False) else failure(code, message, status, details)
+    if getattr(view, _PLAIN, False) and status not in _AT_THE_DOOR:
+        return bare({"error": message}, status)
+    return failure(code, message, status, details)

@@ -260,7 +260,7 @@ class TestAdding:
         wrong = client.post(f"{API}/tickets/7/activities", json={"description": "x"})
         assert (wrong.status_code, set(wrong.get_json())) == (422, {"error"})
         viewer = client_as(app, platform, "viewer").post(url_of(ticket), json={"description": "x"})
-        assert viewer.status_code == 403
+        assert (viewer.status_code, viewer.get_json()["error"]["code"]) == (403, "FORBIDDEN")
 
     def test_the_author_is_who_is_signed_in(self, app: Flask, platform: Platform, client: FlaskClient) -> None:
         ticket, user = make(platform, make_ticket), make(platform, make_user, roles=["manager"])
