@@ -23,6 +23,7 @@ Route = tuple[str, str, Access]
 # Who may is in the link itself, which is signed and runs out.
 SIGNED_LINKS = {
     ("GET", "/api/ticketing/files/<attachment_id>/<size>"),
+    ("GET", "/api/ticketing/exports/<export_id>/download"),
     ("PUT", "/api/ticketing/uploads/<upload_id>"),
 }
 PUBLIC = {"/healthz", "/readyz", "/openapi/", "/openapi/openapi.json"}
@@ -102,8 +103,10 @@ def test_public_is_what_was_meant_to_be_public_and_only_read(app: Flask) -> None
 
 def test_a_viewer_changes_nothing(app: Flask) -> None:
     posting = {rule for method, rule, access in routes(app) if method != "GET" and "viewer" in access.roles}
-    # Reading a workbook back to whoever sends it changes nothing; nor does telling how far a ticket is.
+    # Reading a workbook back to whoever sends it changes nothing; nor does telling how far a ticket is, or taking away
+    # what is seen anyway.
     assert posting == {
+        "/api/ticketing/exports",
         "/api/ticketing/import/weekly/parse",
         "/api/ticketing/tickets/<ticket_id>/verification/complete",
     }
