@@ -93,6 +93,12 @@ def test_a_long_value_is_cut_in_the_sentence_and_whole_in_the_change() -> None:
     assert (len(change["old_value"]), len(change["new_value"])) == (500, 500)
 
 
+def test_of_many_changes_the_sentence_tells_some_and_how_many_more() -> None:
+    many = row(before={}, after={f"field_{number}": number for number in range(7)})
+    assert (description_of(many, {}) or "").endswith("Field 4: 4 and 2 more")
+    assert len(field_changes_of(many, {}) or []) == 7
+
+
 def test_every_type_has_an_icon() -> None:
     assert set(ICONS) == set(ActivityType)
 

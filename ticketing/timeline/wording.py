@@ -69,8 +69,10 @@ def description_of(row: Mapping[str, Any], names: Mapping[str, str]) -> str | No
         return f"To {recipient}, {row['state']}: {row['text']}"
     if row["kind"] in {"job", "sync"}:
         return ": ".join(part for part in (row["state"], row["text"]) if part)
-    said = ", ".join(_said(change) for change in field_changes_of(row, names) or ())
-    return ": ".join(part for part in (said, row["text"]) if part) or None
+    changes = field_changes_of(row, names) or []
+    said = ", ".join(_said(change) for change in changes[:_MOST_SAID])
+    more = f" and {len(changes) - _MOST_SAID} more" if len(changes) > _MOST_SAID else ""
+    return ": ".join(part for part in (said + more, row["text"]) if part) or None
 
 
 def field_changes_of(row: Mapping[str, Any], names: Mapping[str, str]) -> list[dict[str, Any]] | None:
@@ -113,3 +115,4 @@ def _text(value: Any) -> str:
 
 
 _LONGEST = 80
+_MOST_SAID = 5
