@@ -190,7 +190,10 @@ def _require_version(work: UnitOfWork, ticket: Mapping[str, Any], expected: Coll
 
 
 def _changes_since(work: UnitOfWork, ticket: Mapping[str, Any], expected: Collection[str]) -> dict[str, Any]:
-    """Return, by field, what became of a ticket after the newest version that the caller knew; nothing without one."""
+    """Return, by field, what became of a ticket after the newest version that the caller knew; nothing without one.
+
+    `was` is what the caller saw, `value` what it is now, `by` and `at` tell of the last change.
+    """
     times = [seen for text in expected if (seen := _time(text)) is not None]
     if not times:
         return {}
@@ -198,7 +201,13 @@ def _changes_since(work: UnitOfWork, ticket: Mapping[str, Any], expected: Collec
         work.connection, ticket_id=ticket["id"], since=after_version(max(times))
     )
     return {
-        row["field"]: {"value": row["value"], "by": row["changed_by"], "at": version(row["changed_at"])} for row in rows
+        row["field"]: {
+            "was": row["was"],
+            "value": row["value"],
+            "by": row["changed_by"],
+            "at": version(row["changed_at"]),
+        }
+        for row in rows
     }
 
 

@@ -15,7 +15,7 @@ from admin_api.context import actor, platform, unit_of_work
 from admin_api.idempotency import idempotent
 from admin_api.requests import parse_uuid
 from admin_api.responses import Failure, Success, success
-from admin_api.versions import expected_versions, with_version
+from admin_api.versions import expected_versions, expected_versions_or_body, with_version
 from ticketing import ticket_views, tickets
 from ticketing.paging import MAX_DEPTH, MAX_ROWS, PageRequest
 from ticketing.ticket_input import NewTicket, TicketChanges
@@ -168,10 +168,10 @@ def update(ticket_id: str, body: TicketChanges) -> Response:
 @api.delete("/tickets/<ticket_id>", responses={200: TicketAnswer, 404: Failure, 409: Failure})
 @requires("manager")
 def delete(ticket_id: str) -> Response:
-    """Cancel a ticket: nothing of a ticket is ever removed."""
+    """Cancel a ticket: nothing of a ticket is ever removed. `If-Match` and `updated_at` count as in a change."""
     wanted = parse_uuid(ticket_id, "Invalid ticket ID")
     with unit_of_work() as work:
-        ticket = tickets.cancel(work, wanted, expected=expected_versions())
+        ticket = tickets.cancel(work, wanted, expected=expected_versions_or_body())
     return with_version(success(ticket, f"Ticket {ticket['ticket_uid']} deleted"), ticket)
 
 

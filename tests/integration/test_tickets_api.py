@@ -312,6 +312,15 @@ class TestChanging:
         assert error["details"]["changed"]["address"]["value"] == "2 Main Rd"
         assert put(changed.get_json()["data"]["updated_at"], priority="high").status_code == 200
 
+    def test_a_deletion_names_its_version_in_the_body_too(self, client: FlaskClient) -> None:
+        ticket = created(client)
+        url = f"{TICKETS}/{ticket['id']}"
+        changed = client.put(url, json={"address": "2 Main Rd"}).get_json()["data"]
+        error = error_of(client.delete(url, json={"updated_at": ticket["updated_at"]}), 409, "STALE_WRITE")
+        assert error["details"]["changed"]["address"]["was"] is None
+        error_of(client.delete(url, json={"updated_at": "yesterday"}), 422, "VALIDATION_ERROR")
+        assert client.delete(url, json={"updated_at": changed["updated_at"]}).status_code == 200
+
     def test_any_version_will_do_for_a_star_and_none_for_a_made_up_one(self, client: FlaskClient) -> None:
         url = f"{TICKETS}/{created(client)['id']}"
         assert client.put(url, json={"address": "1"}, headers={"If-Match": "*"}).status_code == 200
