@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -15,6 +16,7 @@ from admin_api.api import evidence
 from admin_api.app import create_app
 from tests.factories import Row, make_project, make_ticket
 from tests.factories_access import client_as
+from tests.factories_attachments import make_site_ticket
 from tests.factories_evidence import encoded, photo_row, scene, stored_photo
 from tests.factories_readiness import make_photo
 from tests.factories_tickets import make_actor
@@ -73,6 +75,30 @@ def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
     assert (answer.status_code, body["success"], body["error"]["code"]) == (status, False, code), body
     error: dict[str, Any] = body["error"]
     return error
+
+
+def test_a_photo_that_two_tickets_show_is_told_from_upload_to_qas_word(
+    platform: Platform, connection: Connection, person: Actor
+) -> None:
+    app = create_app(platform=platform)
+    technician = make_actor(connection, "technician")
+    site = client_as(app, platform, "technician", user_id=technician.user_id)
+    office = client_as(app, platform, "qa", user_id=person.user_id)
+    tickets = [make_site_ticket(connection, technician) for _ in range(2)]
+    photo = encoded(scene(50))
+    for ticket in tickets:
+        form = {"file": (io.BytesIO(photo), "pole.jpg"), "uploaded_by": str(technician.user_id), "is_evidence": "true"}
+        sent = site.post(f"{API}/tickets/{ticket['id']}/attachments", data=form)
+        assert sent.status_code == 201, sent.get_json()
+        run_jobs(platform)
+    (first,) = office.get(f"{API}/tickets/{tickets[0]['id']}/evidence").get_json()["data"]
+    (found,) = office.get(f"{API}/evidence").get_json()["data"]
+    assert first["inspection_status"] == "accepted"
+    assert (found["ticket_uid"], found["inspection_status"]) == (tickets[1]["ticket_uid"], "rejected")
+    assert found["inspection_reasons"][0]["repeats"]["attachment_id"] == first["id"]
+    said = office.post(f"{API}/attachments/{found['id']}/overrule", json={"note": "One pole serves both"})
+    assert said.get_json()["data"]["inspection_status"] == "accepted"
+    assert office.get(f"{API}/evidence").get_json()["data"] == []
 
 
 class TestLists:
