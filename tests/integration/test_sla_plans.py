@@ -1,4 +1,4 @@
-"""The sweep reads what is due and nothing else, and compliance is counted without touching a ticket."""
+"""The sweep reads what is due and nothing else, and compliance the tickets of its period."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def many(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
 
 
 def scans(connection: Connection, statement: str, **parameters: Any) -> set[str]:
-    """By which kinds of scan a statement reads tickets."""
+    """By which kinds of scan, or which indexes, a statement reads tickets."""
     row = connection.execute("explain (format json) " + statement, parameters, prepare=False).fetchone()
     assert row is not None
     return {
-        f"{node['Node Type']} {node.get('Index Name', '')}".strip()
+        node.get("Index Name", node["Node Type"])
         for node in nodes(row["QUERY PLAN"][0]["Plan"])
-        if node.get("Relation Name") == "tickets"
+        if node.get("Relation Name") == "tickets" or "Bitmap Index" in node["Node Type"]
     }
 
 
@@ -56,16 +56,16 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_the_sweep_reads_only_what_is_due(many: Connection) -> None:
     due = scans(many, queries("sla").take_due.sql, now=BEGIN + timedelta(days=4, minutes=5), most=500)
-    assert due == {"Index Scan tickets_sla_next_check_at_idx"}
+    assert due == {"tickets_sla_next_check_at_idx"}
 
 
 def test_unstarted_clocks_are_found_by_an_index_of_their_own(many: Connection) -> None:
-    assert scans(many, queries("sla").list_unstarted.sql, most=500) == {"Index Scan tickets_sla_unstarted_idx"}
+    assert scans(many, queries("sla").list_unstarted.sql, most=500) == {"tickets_sla_unstarted_idx"}
 
 
 @pytest.mark.parametrize("group_by", ["priority", "project", "contractor", "period"])
 @pytest.mark.parametrize("narrowed", [False, True], ids=["all", "of a project"])
-def test_compliance_is_counted_from_an_index_alone(many: Connection, group_by: str, narrowed: bool) -> None:
+def test_compliance_reads_the_tickets_of_its_period(many: Connection, group_by: str, narrowed: bool) -> None:
     project = many.execute("select id from projects limit 1").fetchone()
     assert project is not None
     values = {
@@ -81,4 +81,4 @@ def test_compliance_is_counted_from_an_index_alone(many: Connection, group_by: s
         "most": 1001,
     }
     found = scans(many, queries("sla").count_compliance.sql, **values)
-    assert found == {"Index Only Scan tickets_sla_compliance_idx"}
+    assert found == {"Bitmap Heap Scan", "tickets_sla_reported_at_idx"}

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import FibreflowError
-from ticketing.sla import clocks
-from ticketing.sla.calendar import add, between, microseconds
+from ticketing.sla.calendar import add, between, deadlines, microseconds, moment_of
 from ticketing.sla.compliance import rate
 from ticketing.sla.rules import (
     BREACH,
@@ -225,22 +224,21 @@ def test_a_paused_clock_keeps_what_is_left_whatever_the_time(case: tuple[datetim
     assert resumed_due(clock, clock.due_at, start + later) == clock.due_at
 
 
-@given(moments, st.integers(1, 1000), st.integers(1, 10_000), st.booleans(), moments)
-def test_a_clock_computed_for_an_import_is_the_clock_of_the_rules(
-    start: datetime, respond: int, resolve: int, plain: bool, now: datetime
+@given(st.lists(st.tuples(moments, st.integers(1, 1000), st.integers(1, 10_000), st.booleans()), max_size=5))
+def test_clocks_computed_for_an_import_are_those_of_the_rules(
+    cases: list[tuple[datetime, int, int, bool]],
 ) -> None:
-    begun, present = microseconds(start), microseconds(now)
-    response, due, check = clocks._fresh(begun, respond, resolve, plain, present)
-    minutes = timedelta(minutes=resolve)
-    clock = Clock(due_at=add(start, minutes, round_the_clock=plain), target=minutes, round_the_clock=plain)
-    assert due == microseconds(clock.due_at)
-    assert response == microseconds(add(start, timedelta(minutes=respond), round_the_clock=plain))
-    if clock.due_at <= now:
-        assert check is None
-    else:
-        expected = next_check(clock)
-        assert expected is not None
-        assert check == microseconds(expected)
+    starts, respond, resolve, plain = zip(*cases, strict=True) if cases else ((), (), (), ())
+    found = deadlines([microseconds(start) for start in starts], respond, resolve, plain, WARNINGS[0])
+    assert len(found) == len(cases)
+    for (start, answer, whole, round_the_clock), (response, warning, due) in zip(cases, found, strict=True):
+        target = timedelta(minutes=whole)
+        clock = Clock(
+            due_at=add(start, target, round_the_clock=round_the_clock), target=target, round_the_clock=round_the_clock
+        )
+        assert moment_of(due) == clock.due_at
+        assert moment_of(warning) == next_check(clock)
+        assert moment_of(response) == add(start, timedelta(minutes=answer), round_the_clock=round_the_clock)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ and an import can afford it for 100,000 tickets. The zone has been two hours ahe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -19,6 +20,7 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 2099
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND = 1_000_000
+_MINUTE = 60 * _SECOND
 _DAY = 86_400 * _SECOND
 _OFFSET = 2 * 3_600 * _SECOND
 _OPENS = OPENS.hour * 3_600 * _SECOND
@@ -89,6 +91,34 @@ def between(start: datetime, end: datetime, *, round_the_clock: bool = False) ->
     if round_the_clock:
         return end - start
     return timedelta(microseconds=position(microseconds(end)) - position(microseconds(start)))
+
+
+def deadlines(
+    starts: Iterable[int], respond: Iterable[int], resolve: Iterable[int], plain: Iterable[bool], percent: int
+) -> list[tuple[int, int, int]]:
+    """Return, for each start, when a response is due, when `percent` of the time is gone, and when it is all gone.
+
+    The targets are minutes, of business time unless `plain`. The same as `later` from the same start three times, in
+    one pass: an import of a hundred thousand tickets feels every call.
+    """
+    calendar = working_days()
+    days, before, last = calendar.days, calendar.before, len(calendar.before) - 2
+    origin, most = _OPENS - _OFFSET + 1, len(calendar.days) - 1
+    found = []
+    for start, answer, whole, is_plain in zip(starts, respond, resolve, plain, strict=True):
+        amounts = (answer * _MINUTE, whole * _MINUTE - whole * _MINUTE * (100 - percent) // 100, whole * _MINUTE)
+        if is_plain:
+            found.append((start + amounts[0], start + amounts[1], start + amounts[2]))
+            continue
+        day, within = divmod(start + _OFFSET, _DAY)
+        day = 0 if day < 0 else min(day, last)
+        done = before[day] * _WORKDAY - 1
+        if before[day + 1] != before[day] and within > _OPENS:
+            done += min(within - _OPENS, _WORKDAY)
+        parts = [divmod(done + amount, _WORKDAY) for amount in amounts]
+        ends = [days[min(full, most)] * _DAY + origin + rest for full, rest in parts]
+        found.append((ends[0], ends[1], ends[2]))
+    return found
 
 
 @cache

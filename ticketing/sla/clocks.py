@@ -15,11 +15,9 @@ from sql.database import Connection, queries
 from ticketing.events import UnitOfWork
 from ticketing.sla import calendar
 from ticketing.sla.events import SlaDueChanged
-from ticketing.sla.rules import BREACH, CLOCK_FIELDS, WARNINGS, Measured, Pause, clock_of, measure, next_check
+from ticketing.sla.rules import CLOCK_FIELDS, WARNINGS, Measured, Pause, clock_of, measure, next_check
 from ticketing.ticket_changes import json_ready
 from ticketing.vocabulary import Status
-
-_MINUTE = 60_000_000
 
 
 def start(work: UnitOfWork, ticket_ids: Collection[UUID], *, answered_at: datetime | None = None) -> None:
@@ -68,30 +66,18 @@ def planned(connection: Connection, bounds: Mapping[str, Any], now: datetime) ->
     Moments are microseconds since 1970; `clock_next_checks` has None where the time has run out already.
     """
     starts = queries("sla").list_planned_clocks(connection, **bounds, now=now)
-    rows = zip(starts["started"], starts["respond"], starts["resolve"], starts["round_the_clock"], strict=True)
+    deadlines = calendar.deadlines(
+        starts["started"], starts["respond"], starts["resolve"], starts["round_the_clock"], WARNINGS[0]
+    )
     present = calendar.microseconds(now)
-    clocks = [_fresh(begun, answer, resolve, plain, present) for begun, answer, resolve, plain in rows]
-    responses, dues, checks = zip(*clocks, strict=True) if clocks else ((), (), ())
     return {
         "clock_rows": starts["row_numbers"],
-        "clock_dues": list(dues),
-        "clock_responses": list(responses),
+        "clock_dues": [due for _, _, due in deadlines],
+        "clock_responses": [response for response, _, _ in deadlines],
         "clock_targets": starts["resolve"],
         "clock_plain": starts["round_the_clock"],
-        "clock_next_checks": list(checks),
+        "clock_next_checks": [warning if due > present else None for _, warning, due in deadlines],
     }
-
-
-def _fresh(begun: int, respond: int, resolve: int, plain: bool, now: int) -> tuple[int, int, int | None]:
-    """Return response time, due time and next check of a new clock (see `rules`, with the arithmetic laid open)."""
-    answer, whole = respond * _MINUTE, resolve * _MINUTE
-    warn = whole - whole * (BREACH - WARNINGS[0]) // BREACH
-    if plain:
-        due = begun + whole
-        return begun + answer, due, None if due <= now else begun + warn
-    instant_at, before = calendar.instant_at, calendar.position(begun)
-    due = instant_at(before + whole)
-    return instant_at(before + answer), due, None if due <= now else instant_at(before + warn)
 
 
 def _locked(work: UnitOfWork, ticket_ids: Collection[UUID]) -> list[dict[str, Any]]:
