@@ -47,6 +47,7 @@ format: setup ## format the code and mend what ruff can mend
 
 bench: $(BENCH_READY) ## measure against the plain ways, side by side
 	@$(BIN)/python -m bench.weekly_import
+	@$(BIN)/python -m bench.ticket_search
 	@$(BIN)/python -m bench.photo_index
 	@$(BIN)/python -m bench.ledger
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from bench import ledger, photo_index, weekly_import
+from bench import ledger, photo_index, ticket_search, weekly_import
 
 
 def main() -> int:
     """Run them; returns the exit code of the ledger's."""
     print("== the weekly import", flush=True)
     weekly_import.run(100_000, lambda line: print(line, flush=True))
+    print("\n== ticket search", flush=True)
+    ticket_search.main([])
     print("\n== the photo index", flush=True)
     photo_index.main([])
     print("\n== the ledger", flush=True)
