@@ -22,7 +22,7 @@ from ticketing.people import ROLES, Actor, Role, find_project
 from ticketing.risks.views import RiskFilter, RiskListRequest, list_risks
 from ticketing.ticket_views import TicketFilter, list_tickets, load_sight
 
-AT_ONCE = 1_000
+AT_ONCE = 2_000
 _NOTHING = UUID(int=0)
 
 Rows = Iterator[list[dict[str, Any]]]
