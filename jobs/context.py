@@ -18,7 +18,7 @@ from jobs.storable import storable
 from jobs.work import Work
 from runtime.logging import mask, mask_text
 from runtime.settings import Settings
-from sql.database import Connection
+from sql.database import Connection, execute_at_once
 from ticketing.people import Actor
 
 # What a stopped process has locked must not keep the next attempt waiting for ever.
@@ -81,7 +81,7 @@ class JobContext:
             raise RuntimeError("the final unit of work cannot be opened inside a step")
         if self._work is None:
             connection = self._resources.enter_context(self.platform.database.connection())
-            connection.execute(f"begin; {self._limits()}", prepare=False)
+            execute_at_once(connection, f"begin; {self._limits()}")
             self._work = self._unit(connection)
         return self._work
 

@@ -41,7 +41,7 @@ def enqueue(
     about = [*kind.subjects_of(arguments), *((subject, str(value)) for subject, value in subjects)]
     row = {
         **_common(kind, origin, urgency, tags, starts_at, "scheduled" if waits else "available"),
-        "arguments": to_json(arguments.model_dump()).decode(),
+        "arguments": to_json(arguments).decode(),
         "unique_key": key,
         "schedule_name": tick[0] if tick else None,
         "fire_at": tick[1] if tick else None,
@@ -80,7 +80,7 @@ def enqueue_many(
         {
             **_common(kind, origin, urgency, tags, starts_at, "scheduled" if waits else "available"),
             "ids": ids,
-            "arguments": to_json([one.model_dump() for one in arguments]).decode(),
+            "arguments": to_json(arguments).decode(),
             "unique_keys": None if kind.unique_by is None else keys,
         },
     )

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
@@ -18,15 +18,14 @@ import psycopg
 from jobs.outcomes import Superseded
 from jobs.registry import Kind
 from jobs.storable import storable, storable_json
-from sql.database import Connection, Database, queries
+from sql.database import Connection, Database, bound, execute_at_once, queries
 from ticketing.people import Actor
 
 SUPERSEDED = "FF001"
 
-# A worker's first plans are made, and kept, while the table is next to empty: they would read all of it for every
-# batch, and be a hundred times too slow by the time that the statistics are gathered anew.
-_BY_INDEX: LiteralString = "set local enable_seqscan = off"
-_ASYNCHRONOUS: LiteralString = "set local synchronous_commit = off"
+# Plans that are made, and kept, while the table is next to empty would read all of it for every batch, and be a hundred
+# times too slow by the time that the statistics are gathered anew.
+_BEGIN_BY_INDEX = "begin; set local enable_seqscan = off"
 LARGEST = 2**63 - 1
 
 State = Literal["scheduled", "available", "running", "retryable", "completed", "discarded", "cancelled"]
@@ -151,10 +150,11 @@ def claim(
     and the fence (which includes the worker) keeps the first attempt from completing beside a second one.
     """
     with database.connection() as connection:
-        with _transaction_by_index(connection, durable=durable):
-            rows = list(
-                queries("jobs").claim_jobs(connection, ids=list(ids), worker_id=worker_id, limited_kinds=list(limited))
+        rows = list(
+            queries("jobs").claim_jobs(
+                connection, ids=list(ids), worker_id=worker_id, limited_kinds=list(limited), durable=durable
             )
+        )
         claims = [_claim_of(row, worker_id, limited=False) for row in rows]
         if len(rows) < len(ids):
             left = list(set(ids) - {row["id"] for row in rows})
@@ -163,17 +163,6 @@ def claim(
     # `returning` keeps no order; the ids came most urgent first.
     place = {job_id: number for number, job_id in enumerate(ids)}
     return sorted(claims, key=lambda one: place[one.id])
-
-
-@contextmanager
-def _transaction_by_index(connection: Connection, *, durable: bool) -> Iterator[None]:
-    connection.execute(f"begin; {_BY_INDEX}" if durable else f"begin; {_BY_INDEX}; {_ASYNCHRONOUS}", prepare=False)
-    try:
-        yield
-    except BaseException:
-        connection.rollback()
-        raise
-    connection.commit()
 
 
 def _claim_limited(
@@ -240,14 +229,15 @@ def save(connection: Connection, claim: Claim, state: Mapping[str, Any]) -> None
 
 
 def settle_and_commit(connection: Connection, settlement: Settlement) -> None:
-    """End the attempt inside the open transaction that holds the job's writes, and commit both.
+    """End the attempt inside the open transaction that holds the job's writes, and commit both in one round trip.
 
-    Raises Superseded, with everything rolled back, when the attempt lost the job meanwhile. (Sending both statements in
-    psycopg's pipeline mode saves a round trip of 20 us and costs 70 to 150 us of processor time.)
+    Raises Superseded, with everything rolled back, when the attempt lost the job meanwhile. An outcome of the body is
+    settled here (done, snoozed, cancelled), a failure with `settle_many`.
     """
     try:
-        connection.execute(queries("jobs").settle_job.sql, _settlement_row(settlement))
-        connection.commit()
+        execute_at_once(
+            connection, f"{bound(connection, queries('jobs').settle_job.sql, _outcome_row(settlement))}; commit"
+        )
     except psycopg.Error as error:
         if error.sqlstate == SUPERSEDED:
             connection.rollback()
@@ -255,9 +245,21 @@ def settle_and_commit(connection: Connection, settlement: Settlement) -> None:
         raise
 
 
+@contextmanager
+def settling(database: Database) -> Iterator[Connection]:
+    """Lend a connection with a transaction open in which attempts are settled, and commit it."""
+    with database.connection() as connection:
+        execute_at_once(connection, _BEGIN_BY_INDEX)
+        try:
+            yield connection
+        except BaseException:
+            connection.rollback()
+            raise
+        execute_at_once(connection, "commit")
+
+
 def settle_many(connection: Connection, worker_id: UUID, settlements: Sequence[Settlement]) -> list[dict[str, Any]]:
     """End many attempts that wrote nothing of their own; returns (id, fence, state, queue) of those still held."""
-    connection.execute(_BY_INDEX)
     rows = [_settlement_row(settlement) for settlement in settlements]
     columns = {plural: [row[single] for row in rows] for plural, single in _SETTLE_COLUMNS.items()}
     return list(queries("jobs").settle_jobs(connection, worker_id=worker_id, **columns))
@@ -281,7 +283,7 @@ _SETTLE_COLUMNS = {
 }
 
 
-def _settlement_row(settlement: Settlement) -> dict[str, Any]:
+def _outcome_row(settlement: Settlement) -> dict[str, Any]:
     claim = settlement.claim
     return {
         "id": claim.id,
@@ -296,6 +298,12 @@ def _settlement_row(settlement: Settlement) -> dict[str, Any]:
         "finished_at": settlement.finished_at,
         "result": settlement.result,
         "reason": settlement.reason,
+    }
+
+
+def _settlement_row(settlement: Settlement) -> dict[str, Any]:
+    return {
+        **_outcome_row(settlement),
         "error_class": settlement.error_class,
         "error_message": settlement.error_message,
         "error_trace": settlement.error_trace,

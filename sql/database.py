@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import select
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import aiosql
 import psycopg
+from psycopg.errors import error_from_result
+from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool
 
@@ -29,6 +32,38 @@ PREPARE_AFTER = 2
 def queries(concept: str) -> Any:
     """Return the named queries of `sql/queries/<concept>.sql`: `queries("jobs").claim_jobs(connection, ...)`."""
     return aiosql.from_path(QUERIES / f"{concept}.sql", "psycopg", mandatory_parameters=True)
+
+
+def bound(connection: Connection, query: str, parameters: Mapping[str, Any]) -> str:
+    """Return the text of a query with its parameters written into it as literals, for `execute_at_once`."""
+    return psycopg.ClientCursor(connection).mogrify(query.encode(), parameters)
+
+
+def execute_at_once(connection: Connection, statements: str) -> None:
+    """Send statements, separated by semicolons and without parameters, in one message and wait for the last one's end.
+
+    One round trip however many they are, and libpq itself does the waiting: half of a cursor's processor time. Raises
+    psycopg.Error; the statements after the one that failed are not run.
+    """
+    if _has_spoken(connection):
+        # The server does not speak unasked but to say why it ends the connection, which libpq would not pass on.
+        connection.execute(statements.encode(), prepare=False)
+        return
+    result = connection.pgconn.exec_(statements.encode())
+    if result.status in _SUCCESS:
+        return
+    if result.error_field(DiagnosticField.SQLSTATE) is None:
+        raise psycopg.OperationalError(connection.pgconn.get_error_message().strip())
+    raise error_from_result(result)
+
+
+_SUCCESS = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK})
+
+
+def _has_spoken(connection: Connection) -> bool:
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 # How long a caller waits for a server that is away, and how often it is tried meanwhile, in seconds.

@@ -135,7 +135,7 @@ class Settler(threading.Thread):
             delay = min(delay * 2, 2.0)
 
     def _write_once(self, bundle: _Bundle) -> list[dict[str, Any]]:
-        with self._platform.database.transaction() as connection:
+        with ledger.settling(self._platform.database) as connection:
             if bundle.lines:
                 ledger.keep_log_lines(connection, bundle.lines)
             ledger.keep_progress(connection, bundle.progress)

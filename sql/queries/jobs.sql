@@ -56,26 +56,9 @@ where kind = :kind and unique_key = any(:unique_keys::text[])
 -- Finds the job of one tick of a schedule.
 select id from jobs where schedule_name = :schedule_name and fire_at = :fire_at::timestamptz;
 
--- name: claim_jobs(ids, worker_id, limited_kinds)
+-- name: claim_jobs(ids, worker_id, limited_kinds, durable)
 -- Takes the announced jobs that nobody else holds and that no limit concerns; who is late finds nothing here.
-with picked as (
-    select jobs.id
-    from jobs
-    join queues on queues.name = jobs.queue
-    where jobs.id = any(:ids::uuid[]) and jobs.state = 'available'
-        and queues.paused_at is null and queues.concurrency_limit is null
-        and jobs.kind <> all(:limited_kinds::text[])
-    for no key update of jobs skip locked
-)
-update jobs
-set state = 'running', attempt = jobs.attempt + 1, fence = jobs.fence + 1, worker_id = :worker_id::uuid,
-    claimed_at = clock_timestamp(), started_at = null, progress_done = null, progress_total = null, progress_phase = null,
-    progress_at = null
-from picked
-where jobs.id = picked.id
-returning
-    jobs.id, jobs.kind, jobs.queue, jobs.priority, jobs.arguments, jobs.attempt, jobs.max_attempts, jobs.fence,
-    jobs.scheduled_at, jobs.claimed_at, jobs.rate_slot_at, jobs.request_id, jobs.tags, jobs.saved;
+select * from claim_jobs(:ids::uuid[], :worker_id::uuid, :limited_kinds::text[], :durable::boolean);
 
 -- name: limits_of(ids, limited_kinds)
 -- Names the limits that concern the given available jobs: of their kind and of their queue.
@@ -153,50 +136,17 @@ for no key update;
 -- Keeps what a later attempt needs to go on from here; part of an intermediate transaction that holds the fence.
 update jobs set saved = :saved::text::jsonb where id = :id and fence = :fence;
 
--- name: settle_job(id, fence, worker_id, attempt, state, outcome, scheduled_at, burned, started_at, finished_at, result, reason, error_class, error_message, error_trace)
+-- name: settle_job(id, fence, worker_id, attempt, state, outcome, scheduled_at, burned, started_at, finished_at, result, reason)$
 -- Ends one attempt inside the transaction that holds the job's own writes; raises FF001 when the attempt was superseded.
--- A row has a worker while it runs and only then (jobs_running_has_a_worker), so the worker says enough; compared so that
--- no plan begins with everything that the worker holds, nor with what it held until lately.
-with settled as (
-    update jobs
-    set state = case
-            when cancel_requested_at is not null and :state::text in ('retryable', 'scheduled', 'available')
-                then 'cancelled'
-            else :state::text
-        end,
-        worker_id = null, started_at = :started_at::timestamptz, result = :result::text::jsonb,
-        attempt = attempt - case when :burned::boolean then 0 else 1 end,
-        snoozes = snoozes + case when :outcome::text = 'snoozed' then 1 else 0 end,
-        scheduled_at = coalesce(:scheduled_at::timestamptz, scheduled_at), rate_slot_at = null,
-        error_class = :error_class::text, error_message = :error_message::text,
-        finished_at = case
-            when cancel_requested_at is not null or :state::text in ('completed', 'discarded', 'cancelled')
-                then :finished_at::timestamptz
-        end,
-        prune_after = case
-            when cancel_requested_at is not null or :state::text in ('completed', 'discarded', 'cancelled')
-                then :finished_at::timestamptz + retain_for
-        end
-    where id = :id::uuid and fence = :fence::integer and worker_id is not distinct from :worker_id::uuid
-    returning id, state, claimed_at, old.scheduled_at as was_scheduled_at
-), recorded as (
-    insert into job_attempts (
-        job_id, fence, attempt, outcome, worker_id, scheduled_at, claimed_at, started_at, finished_at,
-        reason, error_class, error_message, error_trace
-    )
-    select
-        id, :fence::integer, :attempt::integer,
-        case when state = 'cancelled' and :outcome::text <> 'done' then 'cancelled' else :outcome::text end,
-        :worker_id::uuid, was_scheduled_at, claimed_at,
-        :started_at::timestamptz, :finished_at::timestamptz, :reason::text, :error_class::text, :error_message::text,
-        :error_trace::text
-    from settled
-)
-select case when exists (select from settled) then true else refuse_superseded(:id::uuid) end;
+select settle_attempt(
+    :id::uuid, :fence::integer, :worker_id::uuid, :attempt::integer, :state::text, :outcome::text,
+    :scheduled_at::timestamptz, :burned::boolean, :started_at::timestamptz, :finished_at::timestamptz,
+    :result::text::jsonb, :reason::text
+);
 
 -- name: settle_jobs(worker_id, ids, fences, attempts, states, outcomes, scheduled_ats, burned, started_ats, finished_ats, results, reasons, error_classes, error_messages, error_traces)
 -- Ends many attempts in one statement; gives those that were still held. Cancellation wins over another try.
--- As for the comparison of the worker, see settle_job.
+-- As for the comparison of the worker, see settle_attempt.
 with ended as (
     select *
     from unnest(

@@ -9,7 +9,32 @@ import psycopg
 import pytest
 
 from sql import database as module
-from sql.database import Database
+from sql.database import Database, bound, execute_at_once
+
+HOSTILE = """it's "quoted" \\ -- ; drop table noted; %(n)s é"""
+
+
+def test_statements_go_together_and_stop_at_the_one_that_fails(database: Database) -> None:
+    with database.connection() as connection:
+        execute_at_once(connection, "create table noted (n integer, what text); begin")
+        insert = bound(
+            connection, "insert into noted values (%(n)s::integer, %(what)s::text)", {"n": 1, "what": HOSTILE}
+        )
+        execute_at_once(connection, f"{insert}; commit")
+        with pytest.raises(psycopg.errors.UndefinedTable) as raised:
+            execute_at_once(connection, "begin; insert into nowhere values (1); insert into noted values (2)")
+        assert raised.value.sqlstate == "42P01"
+        connection.rollback()
+        assert connection.execute("select n, what from noted").fetchall() == [{"n": 1, "what": HOSTILE}]
+
+
+def test_statements_that_go_together_say_why_the_server_hung_up(database: Database) -> None:
+    with database.connection() as connection, database.connection() as other:
+        other.execute("select pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            execute_at_once(connection, "begin; commit")
+        with pytest.raises(psycopg.OperationalError):
+            execute_at_once(connection, "begin; commit")
 
 
 @pytest.fixture
