@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from jobs.kinds.sweep_sla import sweep_sla
 from jobs.platform import Platform
-from runtime.errors import FibreflowError
 from runtime.settings import Settings
 from sql.database import Connection
 from tests.clocks import FixedClock
-from tests.factories import Row, make_contractor, make_project, make_ticket, make_user
+from tests.factories import Row, make_project, make_ticket, make_user
+from tests.factories_sla import FRIDAY, HOUR, MONDAY, ZONE, close, create, put_target, race, targets_of
 from tests.factories_tickets import make_actor
 from tests.factories_weekly import import_report, weekly_row
 from tests.running import run_jobs
 from ticketing import tickets
-from ticketing.errors import ConditionNotMet, Forbidden, InvalidInput, NotFound, StaleWrite
+from ticketing.errors import ConditionNotMet, Forbidden, NotFound
 from ticketing.people import SYSTEM, Actor
 from ticketing.sla import compliance, service, sweep
-from ticketing.sla import settings as targets
-from ticketing.sla.compliance import ComplianceRequest, Grouping
+from ticketing.sla.compliance import ComplianceRequest
 from ticketing.sla.rules import ClockConflict
-from ticketing.sla.settings import TargetChange
-from ticketing.ticket_input import NewTicket, TicketChanges
-from ticketing.vocabulary import Priority
-
-ZONE = ZoneInfo("Africa/Johannesburg")
-# A Monday at ten; 48 business hours later is the Friday at 18:00.
-MONDAY = datetime(2026, 11, 23, 10, tzinfo=ZONE)
-FRIDAY = datetime(2026, 11, 27, 18, tzinfo=ZONE)
-HOUR = timedelta(hours=1)
-WAIT = 20
+from ticketing.ticket_input import TicketChanges
 
 
 @pytest.fixture
@@ -59,12 +46,6 @@ def platform(settings: Settings, clock: FixedClock) -> Iterator[Platform]:
 def connection(platform: Platform) -> Iterator[Connection]:
     with platform.read() as connection:
         yield connection
-
-
-def create(platform: Platform, actor: Actor = SYSTEM, **fields: Any) -> Row:
-    body = {"source": "ad_hoc", "title": "No light", "ticket_type": "maintenance"} | fields
-    with platform.begin(actor) as work:
-        return tickets.create(work, NewTicket.model_validate(body))
 
 
 def update(platform: Platform, ticket_id: UUID, **fields: Any) -> Row:
@@ -100,23 +81,6 @@ def resume(platform: Platform, ticket_id: UUID, actor: Actor = SYSTEM) -> Row:
 def note_due(platform: Platform) -> int:
     with platform.begin(SYSTEM) as work:
         return sweep.note_due(work)
-
-
-def race(moves: list[Callable[[], Any]]) -> tuple[list[Any], list[FibreflowError]]:
-    """Let all move at once; return what the winners got and what the losers were told."""
-    start = threading.Barrier(len(moves), timeout=WAIT)
-
-    def run(move: Callable[[], Any]) -> Any:
-        start.wait()
-        try:
-            return move()
-        except FibreflowError as error:
-            return error
-
-    with ThreadPoolExecutor(len(moves)) as pool:
-        outcomes = list(pool.map(run, moves))
-    lost = [outcome for outcome in outcomes if isinstance(outcome, FibreflowError)]
-    return [outcome for outcome in outcomes if not isinstance(outcome, FibreflowError)], lost
 
 
 class TestStarting:
@@ -492,96 +456,6 @@ class TestRaces:
         assert (len(won), [error.code for error in lost]) == (1, ["STALE_WRITE"])
 
 
-class TestSettings:
-    def test_a_project_follows_the_general_targets_until_it_has_its_own(
-        self, platform: Platform, connection: Connection
-    ) -> None:
-        project = make_project(connection)["id"]
-        assert [row["priority"] for row in targets_of(platform, project).values()] == [
-            "critical", "urgent", "high", "normal", "low",
-        ]  # fmt: skip
-        put_target(platform, project, "high", 30, 60)
-        assert targets_of(platform, project)["high"]["resolve_minutes"] == 60
-        assert targets_of(platform, None)["high"]["resolve_minutes"] == 1440
-        with platform.begin(SYSTEM) as work:
-            assert targets.drop_target(work, project, Priority.HIGH)["resolve_minutes"] == 60
-        with pytest.raises(NotFound), platform.begin(SYSTEM) as work:
-            targets.drop_target(work, project, Priority.HIGH)
-        assert targets_of(platform, project)["high"]["project_id"] is None
-
-    def test_what_was_promised_stays_promised(self, platform: Platform, connection: Connection) -> None:
-        made = create(platform)
-        put_target(platform, None, "normal", 60, 120)
-        assert row_of(connection, made["id"])["sla_due_at"] == FRIDAY
-        assert create(platform)["sla_due_at"] == MONDAY + 2 * HOUR
-
-    def test_a_change_that_changes_nothing_is_none(self, platform: Platform) -> None:
-        first = put_target(platform, None, "normal", 60, 120)
-        assert put_target(platform, None, "normal", 60, 120)["updated_at"] == first["updated_at"]
-        with pytest.raises(StaleWrite):
-            put_target(platform, None, "normal", 90, 120, updated_at=MONDAY - HOUR)
-
-
-class TestCompliance:
-    def test_groups_and_what_is_in_them(self, platform: Platform, connection: Connection, clock: FixedClock) -> None:
-        project, company = make_project(connection), make_contractor(connection)
-        late = create(platform, priority="critical", project_id=str(project["id"]))
-        create(platform, priority="critical", assigned_contractor_id=str(company["id"]))
-        kept = create(platform, priority="low", project_id=str(project["id"]))
-        clock.advance(3 * HOUR)
-        close(connection, kept["id"], clock.now())
-        clock.advance(2 * HOUR)
-        create(platform)
-        by = {
-            grouping: compliance.count_compliance(connection, ComplianceRequest(group_by=grouping), clock.now())
-            for grouping in Grouping
-        }
-        assert by[Grouping.PRIORITY].overall == {
-            "total_tickets": 4,
-            "sla_met": 1,
-            "sla_breached": 2,
-            "sla_running": 1,
-            "compliance_rate": 33.33,
-            "compliance_percentage": "33.33%",
-            "first_response": {"met": 2, "breached": 1, "compliance_rate": 66.67},
-        }
-        figures = {row["priority"]: row["sla_breached"] for row in by[Grouping.PRIORITY].rows}
-        assert figures == {"critical": 2, "low": 0, "normal": 0}
-        projects = {row["project_code"]: row["total_tickets"] for row in by[Grouping.PROJECT].rows}
-        assert projects == {project["code"]: 2, None: 2}
-        companies = {row["contractor_name"]: row["sla_breached"] for row in by[Grouping.CONTRACTOR].rows}
-        assert companies == {company["name"]: 1, None: 1}
-        (month,) = by[Grouping.PERIOD].rows
-        assert (month["period"].isoformat(), month["total_tickets"]) == ("2026-11-01", 4)
-        only = compliance.count_compliance(
-            connection, ComplianceRequest(project_id=project["code"], priority=Priority.CRITICAL), clock.now()
-        )
-        assert [row["total_tickets"] for row in only.rows] == [1]
-        assert late["sla_breached"] is False
-        none = compliance.count_compliance(connection, ComplianceRequest(project_id="nowhere"), clock.now())
-        assert (none.rows, none.overall["compliance_percentage"]) == ([], "0.00%")
-
-    def test_a_range_must_be_one(self, connection: Connection) -> None:
-        wrong: list[dict[str, Any]] = [
-            {"reported_from": MONDAY, "reported_before": MONDAY},
-            {"reported_from": MONDAY - timedelta(days=1000)},
-        ]
-        for bounds in wrong:
-            with pytest.raises(InvalidInput, match="start_date"):
-                compliance.count_compliance(connection, ComplianceRequest(**bounds), MONDAY)
-
-
-def close(connection: Connection, ticket_id: UUID, at: datetime) -> None:
-    """Take a ticket through the machine to its end, as a handover and QA would."""
-    for status in ("assigned", "in_progress", "pending_qa", "qa_in_progress", "qa_approved"):
-        connection.execute("update tickets set status = %s where id = %s", [status, ticket_id])
-    connection.execute(
-        "update tickets set status = 'closed', closed_at = %s, fault_cause = 'unknown',"
-        " sla_first_response_at = coalesce(sla_first_response_at, %s) where id = %s",
-        [at, at, ticket_id],
-    )
-
-
 def show(platform: Platform, ticket_id: UUID) -> Row:
     with platform.read() as connection:
         return service.show(connection, SYSTEM, ticket_id, platform.clock.now())
@@ -590,19 +464,6 @@ def show(platform: Platform, ticket_id: UUID) -> Row:
 def counted(platform: Platform, clock: FixedClock) -> Row:
     with platform.read() as connection:
         return compliance.count_compliance(connection, ComplianceRequest(), clock.now()).overall
-
-
-def put_target(
-    platform: Platform, project_id: UUID | None, priority: str, respond: int, resolve: int, **more: Any
-) -> Row:
-    body = {"first_response_minutes": respond, "resolve_minutes": resolve} | more
-    with platform.begin(SYSTEM) as work:
-        return targets.put_target(work, project_id, Priority(priority), TargetChange.model_validate(body))[1]
-
-
-def targets_of(platform: Platform, project_id: UUID | None) -> dict[str, Row]:
-    with platform.read() as connection:
-        return {row["priority"]: row for row in targets.list_targets(connection, project_id)}
 
 
 def run_sweep(platform: Platform) -> list[Row]:

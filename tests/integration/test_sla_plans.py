@@ -81,4 +81,5 @@ def test_compliance_reads_the_tickets_of_its_period(many: Connection, group_by: 
         "most": 1001,
     }
     found = scans(many, queries("sla").count_compliance.sql, **values)
-    assert found == {"Bitmap Heap Scan", "tickets_sla_reported_at_idx"}
+    assert "Seq Scan" not in found
+    assert "tickets_sla_reported_at_idx" in found

@@ -1,7 +1,7 @@
 """SLA compliance: how many of the tickets reported in a period kept their due times, by priority, project, contractor.
 
-Counted from the tickets themselves, so it is right at any moment: a ticket is late from its due time on. What is still in
-time and open is neither met nor breached, so it is in `total` and not in the rate.
+Counted from the tickets themselves, so it is right at any moment: a ticket is late from its due time on. What is still
+in time and open is neither met nor breached, so it is in `total` and not in the rate.
 """
 
 from __future__ import annotations
