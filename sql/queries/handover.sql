@@ -231,30 +231,40 @@ left join handover_snapshots as s on t.id = s.ticket_id
 where t.id = :ticket_id
 group by t.id;
 
--- name: list_pending_handovers(statuses, project, see_all, see_user, see_contractor, see_teams, after_at, after_id, row_limit, row_skip)
--- Reads the tickets that a handover is due for, newest first: the newest of each status by its own index, merged. Run it
--- unprepared.
+-- name: list_pending_handovers(status, project, see_all, see_user, see_contractor, see_teams, after_at, after_id, row_limit)
+-- Reads the tickets of one status that a handover is due for, newest first. Run it unprepared: how common the status is
+-- decides by which index.
 select
-    found.id,
-    found.ticket_uid,
-    found.title,
-    found.status,
-    found.owner,
-    found.created_at,
+    t.id,
+    t.ticket_uid,
+    t.title,
+    t.status,
+    t.owner,
+    t.created_at,
     p.name as project_name
-from unnest(:statuses::text []) as due (status)
-cross join lateral (
-    select
-        t.id,
-        t.ticket_uid,
-        t.title,
-        t.status,
-        t.owner,
-        t.project_id,
-        t.created_at
+from tickets as t
+left join projects as p on t.project_id = p.id
+where
+    t.status = :status::text
+    and (:project::uuid is null or t.project_id = :project::uuid)
+    and (
+        :see_all::boolean
+        or t.assigned_to = :see_user::uuid
+        or t.assigned_contractor_id = :see_contractor::uuid
+        or t.assigned_team_id = any(:see_teams::uuid [])
+    )
+    and (:after_at::timestamptz is null or (t.created_at, t.id) < (:after_at::timestamptz, :after_id::uuid))
+order by t.created_at desc, t.id desc
+limit :row_limit::bigint;
+
+-- name: count_pending_handovers(status, project, see_all, see_user, see_contractor, see_teams, most)$
+-- Counts the tickets of one status that a handover is due for, no further than `most`.
+select count(*) as count
+from (
+    select 1
     from tickets as t
     where
-        t.status = due.status
+        t.status = :status::text
         and (:project::uuid is null or t.project_id = :project::uuid)
         and (
             :see_all::boolean
@@ -262,37 +272,8 @@ cross join lateral (
             or t.assigned_contractor_id = :see_contractor::uuid
             or t.assigned_team_id = any(:see_teams::uuid [])
         )
-        and (:after_at::timestamptz is null or (t.created_at, t.id) < (:after_at::timestamptz, :after_id::uuid))
-    order by t.created_at desc, t.id desc
-    limit :row_limit::bigint + :row_skip::bigint
-) as found
-left join projects as p on found.project_id = p.id
-order by found.created_at desc, found.id desc
-limit :row_limit::bigint offset :row_skip::bigint;
-
--- name: count_pending_handovers(statuses, project, see_all, see_user, see_contractor, see_teams, most)
--- Counts the tickets of each status that a handover is due for, none further than `most`.
-select
-    due.status,
-    counted.count
-from unnest(:statuses::text []) as due (status)
-cross join lateral (
-    select count(*) as count
-    from (
-        select 1
-        from tickets as t
-        where
-            t.status = due.status
-            and (:project::uuid is null or t.project_id = :project::uuid)
-            and (
-                :see_all::boolean
-                or t.assigned_to = :see_user::uuid
-                or t.assigned_contractor_id = :see_contractor::uuid
-                or t.assigned_team_id = any(:see_teams::uuid [])
-            )
-        limit :most::bigint
-    ) as waiting
-) as counted;
+    limit :most::bigint
+) as waiting;
 
 -- name: list_chain(after_number, after_id, up_to, row_limit)
 -- Reads the next links of the chain with all that their hashes cover, and what the timeline says of each.

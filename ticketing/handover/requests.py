@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ticketing.errors import InvalidInput
 from ticketing.handover.rules import OWNERS
@@ -38,6 +38,14 @@ class NewHandover(BaseModel):
     @classmethod
     def _names_what_is_required(cls, values: Any) -> Any:
         return _unless_missing(values)
+
+    @field_validator("handover_by", mode="before")
+    @classmethod
+    def _says_who(cls, value: Any) -> Any:
+        try:
+            return UUID(str(value))
+        except ValueError as error:
+            raise ValueError("Invalid handover_by ID format") from error
 
     def require_owners(self) -> None:
         """Raise InvalidInput where the request names other owners than its type has."""

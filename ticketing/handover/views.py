@@ -134,13 +134,12 @@ def list_pending(connection: Connection, actor: Actor, request: PendingRequest) 
     """
     after = Position.from_cursor(request.cursor) if request.cursor else None
     project = (find_project(connection, request.project_id) or _NOTHING) if request.project_id else None
-    statuses = request.statuses
-    filters = {"project": project, **load_sight(connection, actor).parameters(), "statuses": list(statuses)}
+    statuses = list(request.statuses)
+    filters = {"project": project, **load_sight(connection, actor).parameters()}
     skip = 0 if after else request.offset
-    rows = _pending(connection, filters, after, limit=request.limit + 1, skip=skip)
+    rows = _pending(connection, statuses, filters, after, limit=request.limit + 1, skip=skip)
     shown, more = rows[: request.limit], len(rows) > request.limit
-    counts = fetch_planned(connection, queries("handover").count_pending_handovers, **filters | {"most": MAX_DEPTH})
-    by_status = {row["status"]: row["count"] for row in counts}
+    by_status = {status: _count(connection, status, filters) for status in statuses}
     return PendingList(
         rows=[_shown(row) for row in shown],
         total=min(sum(by_status.values()), MAX_DEPTH),
@@ -149,13 +148,13 @@ def list_pending(connection: Connection, actor: Actor, request: PendingRequest) 
     )
 
 
-def _summary(connection: Connection, filters: dict[str, Any], by_status: dict[str, int]) -> dict[str, Any]:
+def _summary(connection: Connection, filters: dict[str, Any], by_status: dict[Status, int]) -> dict[str, Any]:
     """Return how many of the newest pending tickets may be handed over at once, and how many wait for each type."""
-    tried = _pending(connection, filters, None, limit=SUMMARY_ROWS, skip=0)
+    tried = _pending(connection, list(by_status), filters, None, limit=SUMMARY_ROWS, skip=0)
     ready = sum(row["gates"].can_handover for row in tried)
     by_type = dict.fromkeys((kind.name for kind in HandoverType), 0)
     for status, count in by_status.items():
-        by_type[PENDING[Status(status)].name] += count
+        by_type[PENDING[status].name] += count
     return {
         "ready_for_handover": ready,
         "blocked": len(tried) - ready,
@@ -164,16 +163,26 @@ def _summary(connection: Connection, filters: dict[str, Any], by_status: dict[st
     }
 
 
+def _count(connection: Connection, status: Status, filters: dict[str, Any]) -> int:
+    query = queries("handover").count_pending_handovers
+    return int(fetch_planned(connection, query, **filters, status=status, most=MAX_DEPTH)[0]["count"])
+
+
 def _pending(
-    connection: Connection, filters: dict[str, Any], after: Position | None, *, limit: int, skip: int
+    connection: Connection,
+    statuses: Iterable[Status],
+    filters: dict[str, Any],
+    after: Position | None,
+    *,
+    limit: int,
+    skip: int,
 ) -> list[dict[str, Any]]:
-    place = {
-        "after_at": after and after.at,
-        "after_id": after and after.id,
-        "row_limit": limit,
-        "row_skip": skip,
-    }
-    rows = fetch_planned(connection, queries("handover").list_pending_handovers, **filters | place)
+    """Return the newest of all statuses together: those of each are read by an index, then merged."""
+    place = {"after_at": after and after.at, "after_id": after and after.id, "row_limit": skip + limit}
+    query = queries("handover").list_pending_handovers
+    found = [row for status in statuses for row in fetch_planned(connection, query, **filters, **place, status=status)]
+    found.sort(key=lambda row: (row["created_at"], row["id"]), reverse=True)
+    rows = found[skip : skip + limit]
     gates = _gates_of(connection, (row["id"] for row in rows))
     return [row | {"gates": gates[row["id"]]} for row in rows if row["id"] in gates]
 
