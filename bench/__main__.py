@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import ledger, photo_index, ticket_search, weekly_import
+from bench import ledger, photo_index, repeat_faults, ticket_search, weekly_import
 
 
 def main() -> int:
@@ -15,6 +15,8 @@ def main() -> int:
     ticket_search.main([])
     print("\n== the photo index", flush=True)
     photo_index.main([])
+    print("\n== repeat faults", flush=True)
+    repeat_faults.run(1_000_000, lambda line: print(line, flush=True))
     print("\n== the ledger", flush=True)
     return ledger.main(sys.argv[1:])
 
