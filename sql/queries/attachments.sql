@@ -51,6 +51,8 @@ select
     file.step_number,
     file.filename,
     file.file_type,
+    file.mime_type,
+    file.file_size,
     file.file_sha256,
     file.is_evidence,
     file.inspection_status,

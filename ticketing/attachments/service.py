@@ -6,19 +6,23 @@ between leaves a stored file that nobody knows, which the sweep removes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sql.database import Connection, queries
 from ticketing.attachments import rules
-from ticketing.attachments.events import AttachmentDeleted, AttachmentUploaded
+from ticketing.attachments.events import AttachmentDeleted, AttachmentEvent, AttachmentUploaded
 from ticketing.attachments.views import no_such_attachment, read_attachment
 from ticketing.errors import AlreadyExists, InvalidInput
 from ticketing.events import UnitOfWork
 from ticketing.people import ActingUser, Actor, acting_user
 from ticketing.ticket_changes import json_ready
 from ticketing.ticket_views import get_ticket, load_sight, no_such_ticket
+
+# What the timeline tells of a file.
+_TOLD = ("filename", "file_type", "mime_type", "file_size", "file_sha256", "step_number", "is_evidence")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +44,7 @@ def require_may_add(connection: Connection, actor: Actor, ticket_id: UUID) -> No
 def add(
     work: UnitOfWork, ticket_id: UUID, attachment_id: UUID, storage_key: str, facts: rules.FileFacts, said: Said
 ) -> dict[str, Any]:
-    """Add a file, whose bytes are stored under the key, to a ticket; return it in the shape of AttachmentRow.
+    """Add a file, whose bytes are stored under the key, to a ticket; return it as lists show it.
 
     Raises NotFound for a ticket that the actor may not see, Forbidden, ConditionNotMet where the ticket is over,
     InvalidInput, and AlreadyExists for bytes that the ticket has for this step already.
@@ -54,20 +58,8 @@ def add(
     _insert(work, ticket_id, attachment_id, storage_key, facts, step, evidence, acting)
     reviewed = _withdraw_review(work, ticket_id, step, evidence, facts.kind.file_type)
     added = read_attachment(work.connection, attachment_id)
-    shown = ("filename", "file_type", "mime_type", "file_size", "file_sha256", "step_number", "is_evidence")
-    work.record(
-        AttachmentUploaded(
-            ticket_id=ticket_id,
-            attachment_id=attachment_id,
-            kind=facts.kind.file_type.value,
-            step_number=step,
-            is_evidence=evidence,
-            sha256=facts.sha256,
-            before=reviewed,
-            after=json_ready({name: added[name] for name in shown}) | dict.fromkeys(reviewed, False),
-            details={"attachment_id": str(attachment_id)} | _on_behalf(acting),
-        )
-    )
+    after = {name: added[name] for name in _TOLD} | dict.fromkeys(reviewed, False)
+    work.record(_event(AttachmentUploaded, added, before=reviewed, after=after, details=_on_behalf(acting)))
     return added
 
 
@@ -88,20 +80,8 @@ def delete(work: UnitOfWork, attachment_id: UUID) -> None:
         work.connection, attachment_id=attachment_id, deleted_by=work.actor.user_id, now=work.now
     )
     reviewed = _withdraw_review(work, row["ticket_id"], row["step_number"], row["is_evidence"], row["file_type"])
-    shown = ("filename", "file_type", "file_sha256", "step_number", "is_evidence")
-    work.record(
-        AttachmentDeleted(
-            ticket_id=row["ticket_id"],
-            attachment_id=attachment_id,
-            kind=row["file_type"],
-            step_number=row["step_number"],
-            is_evidence=row["is_evidence"],
-            sha256=row["file_sha256"],
-            before=json_ready({name: row[name] for name in shown}) | reviewed,
-            after=dict.fromkeys(reviewed, False),
-            details={"attachment_id": str(attachment_id)},
-        )
-    )
+    before = {name: row[name] for name in _TOLD} | reviewed
+    work.record(_event(AttachmentDeleted, row, before=before, after=dict.fromkeys(reviewed, False), details={}))
 
 
 def name_pictures(work: UnitOfWork, attachment_id: UUID, *, thumbnail_key: str, preview_key: str) -> bool:
@@ -190,6 +170,27 @@ def _withdraw_review(
         work.connection, ticket_id=ticket_id, step_number=step, now=work.now
     )
     return {"photo_verified": True} if withdrawn else {}
+
+
+def _event(
+    kind: type[AttachmentEvent],
+    row: Mapping[str, Any],
+    *,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    details: Mapping[str, Any],
+) -> AttachmentEvent:
+    return kind(
+        ticket_id=row["ticket_id"],
+        attachment_id=row["id"],
+        kind=row["file_type"],
+        step_number=row["step_number"],
+        is_evidence=row["is_evidence"],
+        sha256=row["file_sha256"],
+        before=json_ready(before),
+        after=json_ready(after),
+        details={"attachment_id": str(row["id"]), **details},
+    )
 
 
 def _on_behalf(acting: ActingUser) -> dict[str, Any]:
