@@ -20,17 +20,18 @@ from ticketing.ticket_changes import json_ready
 from ticketing.vocabulary import Status
 
 
-def start(work: UnitOfWork, ticket_ids: Collection[UUID], *, answered_at: datetime | None = None) -> None:
+def start(work: UnitOfWork, ticket_ids: Collection[UUID], *, answered_at: datetime | None = None) -> int:
     """Start the clocks of new tickets from the time that each was reported; a due time set by hand is kept.
 
     A ticket that was given to somebody before we heard of it has no first-response time: nobody told when it was
-    answered. With `answered_at` somebody took it then.
+    answered. With `answered_at` somebody took it then. Returns how many clocks were started.
     """
     measured = [
         (row, _measured(row, answered=answered_at is not None) | _due(row, only_if_set=True))
         for row in _locked(work, ticket_ids)
     ]
     _write(work, measured, answered_at)
+    return len(measured)
 
 
 def follow(work: UnitOfWork, ticket_ids: Collection[UUID]) -> None:

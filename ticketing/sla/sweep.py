@@ -25,9 +25,7 @@ AT_ONCE = 500
 def start_missing(work: UnitOfWork) -> int:
     """Start the clocks of tickets that were made without one."""
     ticket_ids = [row["id"] for row in queries("sla").list_unstarted(work.connection, most=AT_ONCE)]
-    if ticket_ids:
-        clocks.start(work, ticket_ids)
-    return len(ticket_ids)
+    return clocks.start(work, ticket_ids)
 
 
 def note_due(work: UnitOfWork) -> int:
