@@ -96,6 +96,11 @@ def events(platform: Platform, ticket_id: UUID) -> list[dict[str, Any]]:
         return ticket_views.list_events(connection, SYSTEM, ticket_id, PageRequest())[0][::-1]
 
 
+def times_changed(platform: Platform, ticket_id: UUID) -> int:
+    """How often the fields of a ticket were changed; what follows from that (its SLA) has events of its own."""
+    return [event["event_type"] for event in events(platform, ticket_id)].count("ticket_updated")
+
+
 class TestAssigning:
     @pytest.mark.parametrize(
         ("field", "factory"),
@@ -312,7 +317,7 @@ class TestInterruptions:
         (job,) = run_jobs(platform)
         assert (job["state"], job["attempt"], job["progress_done"]) == ("completed", 2, 7)
         assert job["result"]["done"] == 7
-        assert [len(events(platform, ticket_id)) for ticket_id in tickets] == [1] * 7
+        assert [times_changed(platform, ticket_id) for ticket_id in tickets] == [1] * 7
 
     def test_a_cancelled_one_leaves_the_rest_as_it_is(
         self, client: FlaskClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
@@ -416,7 +421,7 @@ def test_two_attempts_at_one_bulk_action_share_its_tickets(client: FlaskClient, 
 
     assert sum(race([do, do])) <= 10
     do()
-    assert [len(events(platform, ticket_id)) for ticket_id in tickets] == [1] * 10
+    assert [times_changed(platform, ticket_id) for ticket_id in tickets] == [1] * 10
 
 
 def test_plans_use_indexes(client: FlaskClient, platform: Platform) -> None:
