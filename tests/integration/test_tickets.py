@@ -33,7 +33,6 @@ from ticketing.people import SYSTEM, Actor
 from ticketing.ticket_changes import version
 from ticketing.ticket_input import NewTicket, TicketChanges
 from ticketing.ticket_views import TicketView
-from ticketing.vocabulary import Priority
 
 WAIT = 20
 
@@ -330,26 +329,6 @@ class TestChanging:
             "changed": {"address": {"was": None, "value": "2 Main Rd", "by": manager.name, "at": version(clock.now())}},
         }
 
-    def test_a_stale_write_is_told_what_it_saw_and_who_changed_it_last(
-        self, platform: Platform, connection: Connection, manager: Actor, clock: FixedClock
-    ) -> None:
-        ticket = create(platform, manager, address="1 Main Rd")
-        other = make_actor(connection, "manager")
-        for address, actor in (("2 Main Rd", manager), ("3 Main Rd", other)):
-            clock.advance(timedelta(seconds=1))
-            update(platform, actor, ticket["id"], address=address)
-        last = {"address": {"was": "1 Main Rd", "value": "3 Main Rd", "by": other.name, "at": version(clock.now())}}
-        for stale in (
-            lambda work: tickets.cancel(work, ticket["id"], expected={version(ticket["updated_at"])}),
-            lambda work: tickets.update(
-                work, ticket["id"], TicketChanges(priority=Priority.HIGH, updated_at=ticket["updated_at"])
-            ),
-        ):
-            with pytest.raises(StaleWrite) as caught, platform.begin(manager) as work:
-                stale(work)
-            assert caught.value.details["changed"] == last
-        assert ticket_views.read_ticket(connection, ticket["id"])["status"] == "open"
-
 
 class TestMoving:
     def test_a_rejection_is_reasoned_and_counted(
@@ -580,25 +559,6 @@ class TestRacing:
         assert len(won) == 1
         assert [type(error) for error in lost] == [StaleWrite] * 3
         assert ticket_views.read_ticket(connection, ticket["id"])["address"] == won[0]["address"]
-
-    def test_of_a_change_and_a_cancelling_of_the_same_version_one_wins(
-        self, platform: Platform, connection: Connection, manager: Actor
-    ) -> None:
-        ticket = create(platform, manager)
-        seen = version(ticket["updated_at"])
-
-        def cancel() -> dict[str, Any]:
-            with platform.begin(manager) as work:
-                return tickets.cancel(work, ticket["id"], expected={seen})
-
-        won, lost = self.race(
-            platform, [cancel, lambda: update(platform, manager, ticket["id"], address="1 Main Rd", updated_at=seen)]
-        )
-        assert len(won) == 1
-        assert [type(error) for error in lost] == [StaleWrite]
-        field = "status" if won[0]["status"] == "cancelled" else "address"
-        assert isinstance(lost[0], StaleWrite)
-        assert lost[0].details["changed"][field]["value"] == won[0][field]
 
     def test_a_risk_accepted_meanwhile_stops_a_closing(
         self, platform: Platform, connection: Connection, manager: Actor
