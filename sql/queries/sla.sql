@@ -68,7 +68,7 @@ update tickets set sla_next_check_at = null where id = :ticket_id;
 -- Reads from when and to what targets the clocks of a report's planned tickets run, as arrays: moments are microseconds
 -- since 1970, for a hundred thousand of anything richer would cost a second.
 select
-    coalesce(array_agg(r.row_number), '{}') as row_numbers,
+    coalesce(array_agg(r.row_number), '{}')::text as row_numbers,
     coalesce(array_agg((
         date_part('epoch', coalesce(r.reported_at, :now::timestamptz)) * 1000000
     )::bigint), '{}') as started,
