@@ -83,6 +83,11 @@ def test_changes_name_what_was_and_what_is() -> None:
         {"field": "gone", "old_value": 1, "new_value": None},
     ]
     assert field_changes_of(row(before={}, after={}), NAMES) is None
+
+
+def test_what_stayed_as_it_was_is_no_change() -> None:
+    stayed = row(before={"completed_by": None, "is_complete": False}, after={"completed_by": None, "is_complete": True})
+    assert [change["field"] for change in field_changes_of(stayed, {}) or []] == ["is_complete"]
     assert [str(found) for found in ids_in(changed)] == [THANDI]
 
 
@@ -119,7 +124,8 @@ def test_every_change_is_told_once_whatever_it_is(
 ) -> None:
     happened = row(before=before, after=after, text=text)
     changes = field_changes_of(happened, {}) or []
-    assert sorted(change["field"] for change in changes) == sorted({*before, *after})
+    stayed = {field for field in before.keys() & after.keys() if before[field] == after[field]}
+    assert sorted(change["field"] for change in changes) == sorted({*before, *after} - stayed)
     assert [change["new_value"] for change in changes] == [after.get(change["field"]) for change in changes]
     said = description_of(happened, {})
     assert said is None or said

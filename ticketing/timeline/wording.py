@@ -79,8 +79,12 @@ def field_changes_of(row: Mapping[str, Any], names: Mapping[str, str]) -> list[d
     """Return which fields changed, from what to what; None where none did. A field that had no value has no old one."""
     before, after = row["before"] or {}, row["after"] or {}
     fields = [*after, *(field for field in before if field not in after)]
-    changes = [_change(field, before, after, names) for field in fields]
+    changes = [_change(field, before, after, names) for field in fields if not _stayed(field, before, after)]
     return changes or None
+
+
+def _stayed(field: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    return field in before and field in after and before[field] == after[field]
 
 
 def ids_in(row: Mapping[str, Any]) -> Iterator[UUID]:
