@@ -48,10 +48,18 @@ class ApiClient:
         """Post a JSON body (once, whatever is repeated on the way) and return the data. Raises ApiRefused."""
         return self._data(self._http.post(path, json=json or {}, headers=_once()))
 
+    def put(self, path: str, json: dict[str, Any]) -> Any:
+        """Put a JSON body and return the data. Raises ApiRefused."""
+        return self._data(self._http.put(path, json=json))
+
     def upload(self, path: str, file: Path, params: dict[str, str] | None = None) -> Any:
         """Upload a file as the form's field `file` and return the data. Raises ApiRefused."""
         files = {"file": (file.name, file.read_bytes())}
         return self._data(self._http.post(path, files=files, params=params, headers=_once()))
+
+    def attach(self, path: str, name: str, content: bytes, form: dict[str, str]) -> Any:
+        """Upload content as the form's field `file`, with its other fields, and return the data. Raises ApiRefused."""
+        return self._data(self._http.post(path, files={"file": (name, content)}, data=form, headers=_once()))
 
     def total(self, path: str, params: dict[str, str]) -> int:
         """Return how many rows a list has under a filter. Raises ApiRefused."""

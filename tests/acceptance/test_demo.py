@@ -18,6 +18,22 @@ pytestmark = pytest.mark.acceptance
 FIBREFLOW = Path(sys.executable).parent / "fibreflow"
 
 
+IMPORTS = ("The drop register", "preview", "rejected", "Tickets by status", "completed")
+LIFE = (
+    "verification steps: 4/12",
+    "readiness check: not ready",
+    "verification steps: 12/12",
+    "photos inspected: 11 accepted",
+    "qa_rejected: The splice tray",
+    "handover gates: 7 passed, 0 failed",
+    "handed over: snapshot 1",
+    "'holds': True",
+    "Ticket created",
+    "Handover completed",
+)
+REPEAT_FAULTS = ("one escalation, open: 3 faults", "its infrastructure ticket is")
+
+
 def demo(data: Path) -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -35,11 +51,18 @@ def left_over(folder: Path) -> list[psutil.Process]:
 def test_the_demo_tells_the_whole_journey_and_changes_nothing_the_second_time(tmp_path: Path) -> None:
     first = demo(tmp_path / "data")
     assert first.splitlines()[-1] == "demo: ok"
-    for part in ("The drop register", "preview", "rejected", "Tickets by status", "completed"):
+    for part in (*IMPORTS, *LIFE, *REPEAT_FAULTS):
         assert part in first, first
     assert "nothing changed" not in first
 
     second = demo(tmp_path / "data")
     assert second.splitlines()[-1] == "demo: ok"
     assert "nothing changed" in second
+    for part in (
+        "it had lived before",
+        "they were reported before",
+        "Handover completed",
+        "one escalation, open: 3 faults",
+    ):
+        assert part in second, second
     assert left_over(tmp_path) == []
