@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from hypothesis import given
