@@ -67,6 +67,7 @@ _HTTP_MESSAGES = {
 }
 _OVERRIDES = "fibreflow_statuses"
 _PLAIN = "fibreflow_plain_failures"
+_ON_FAILURE = "fibreflow_on_failure"
 _AT_THE_DOOR = (401, 403, 429)
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -92,6 +93,16 @@ def plain_failures(view: View) -> View:
     """
     setattr(view, _PLAIN, True)
     return view
+
+
+def fails_with(message: str) -> Callable[[View], View]:
+    """Declare what a route says when it fails for no fault of the caller, where the contract words it."""
+
+    def declare(view: View) -> View:
+        setattr(view, _ON_FAILURE, message)
+        return view
+
+    return declare
 
 
 def register(app: Flask) -> None:
@@ -156,4 +167,6 @@ def _failure(code: str, message: str, status: int, details: Any = None) -> Respo
     view = current_app.view_functions.get(request.endpoint or "")
     if getattr(view, _PLAIN, False) and status not in _AT_THE_DOOR:
         return bare({"error": message}, status)
+    if status == 500 and hasattr(view, _ON_FAILURE):
+        code, message = "DATABASE_ERROR", getattr(view, _ON_FAILURE)
     return failure(code, message, status, details)
