@@ -57,6 +57,18 @@ def execute_at_once(connection: Connection, statements: str) -> None:
     raise error_from_result(result)
 
 
+@contextmanager
+def joining_in_bulk(connection: Connection) -> Iterator[None]:
+    """Have the statements of a block join by hash or merge only; part of an open transaction.
+
+    For thousands of rows on either side: where the planner believes that there is one, it goes through all of the other
+    side for each.
+    """
+    execute_at_once(connection, "set local enable_nestloop = off")
+    yield
+    execute_at_once(connection, "set local enable_nestloop = on")
+
+
 _SUCCESS = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK})
 
 

@@ -506,8 +506,9 @@ select count(*)::integer as planned from planned;
 
 -- name: insert_planned_tickets(report_id, after_row, up_to_row, clock_rows, clock_dues, clock_responses, clock_targets, clock_plain, clock_next_checks, created_by, now)!
 -- Makes the planned tickets with their SLA clocks running (see ticketing/sla/clocks.py; moments in microseconds since
--- 1970): what is due already begins breached, what was given to somebody was answered when nobody told us. Where another import was quicker the whole batch fails and is compared anew: guarding each
--- row with "on conflict" would cost every import a fifth of this statement for what hardly ever happens.
+-- 1970): what is due already begins breached, what was given to somebody was answered when nobody told us. Where another
+-- import was quicker the whole batch fails and is compared anew: guarding each row with "on conflict" would cost every
+-- import a fifth of this statement for what hardly ever happens.
 insert into tickets (
     id, source, external_id, ticket_type, priority, status, title, description, dr_number, pole_number, pon_number,
     zone, project_id, address, ont_serial, ont_rx_level, assigned_to, assigned_contractor_id, fault_cause,

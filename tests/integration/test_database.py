@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 
 from sql import database as module
-from sql.database import Database, bound, execute_at_once
+from sql.database import Database, bound, execute_at_once, joining_in_bulk
 
 HOSTILE = """it's "quoted" \\ -- ; drop table noted; %(n)s é"""
 
@@ -35,6 +36,21 @@ def test_statements_that_go_together_say_why_the_server_hung_up(database: Databa
             execute_at_once(connection, "begin; commit")
         with pytest.raises(psycopg.OperationalError):
             execute_at_once(connection, "begin; commit")
+
+
+def plan_of_a_join(connection: psycopg.Connection[dict[str, Any]]) -> str:
+    rows = connection.execute(
+        "explain select * from (select 1 as n limit 1) as one join unnest(array[1, 2]) as two (n) on two.n = one.n"
+    ).fetchall()
+    return "\n".join(row["QUERY PLAN"] for row in rows)
+
+
+def test_joins_in_bulk_go_through_neither_side_again_and_again(database: Database) -> None:
+    with database.transaction() as connection:
+        assert "Nested Loop" in plan_of_a_join(connection)
+        with joining_in_bulk(connection):
+            assert "Nested Loop" not in plan_of_a_join(connection)
+        assert "Nested Loop" in plan_of_a_join(connection)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg
 from pydantic_core import to_json
 
-from sql.database import Connection, queries
+from sql.database import Connection, joining_in_bulk, queries
 from ticketing.events import TicketEvent, UnitOfWork
 from ticketing.sla import clocks
 from ticketing.sla.rules import CLOCK_FIELDS
@@ -138,7 +138,8 @@ def _create(work: UnitOfWork, source: Source, bounds: Bounds) -> None:
     """Make the planned tickets, each with its steps and the first line of its timeline."""
     statements, connection, within = queries("weekly_reports"), work.connection, bounds.parameters()
     running = clocks.planned(connection, within, work.now)
-    statements.insert_planned_tickets(connection, **within, **running, created_by=source.created_by, now=work.now)
+    with joining_in_bulk(connection):
+        statements.insert_planned_tickets(connection, **within, **running, created_by=source.created_by, now=work.now)
     statements.insert_steps_of_planned(connection, **within, now=work.now)
     statements.insert_events_of_planned(
         connection,
