@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
 import pytest
 
 from sql import database as module
-from sql.database import Database, bound, execute_at_once, joining_in_bulk
+from sql.database import Connection, Database, bound, execute_at_once, joining_in_bulk
 
 HOSTILE = """it's "quoted" \\ -- ; drop table noted; %(n)s é"""
 
@@ -38,7 +37,7 @@ def test_statements_that_go_together_say_why_the_server_hung_up(database: Databa
             execute_at_once(connection, "begin; commit")
 
 
-def plan_of_a_join(connection: psycopg.Connection[dict[str, Any]]) -> str:
+def plan_of_a_join(connection: Connection) -> str:
     rows = connection.execute(
         "explain select * from (select 1 as n limit 1) as one join unnest(array[1, 2]) as two (n) on two.n = one.n"
     ).fetchall()
@@ -108,7 +107,7 @@ def test_a_connection_that_was_cut_is_made_again(pinned: Database, database: Dat
 
 def test_connections_of_all_threads_are_closed(database_url: str) -> None:
     database = Database(database_url, pinned=True)
-    held: list[psycopg.Connection] = []
+    held: list[Connection] = []
 
     def hold() -> None:
         with database.connection() as connection:
