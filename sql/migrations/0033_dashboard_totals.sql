@@ -213,8 +213,8 @@ create function late_tickets(at timestamptz) returns table (
 )
 language sql stable parallel safe
 as $$
+    -- By these indexes and no other: `offset 0` keeps a caller's filter from leading the planner elsewhere.
     select t.reported_at, t.project_id, t.assigned_to, t.status, not t.sla_breached
-    -- By the sweep's index and no other: `offset 0` keeps the planner from walking through everything that is overdue.
     from (select * from tickets where sla_next_check_at <= at offset 0) as t
     where
         t.sla_due_at <= at
@@ -223,13 +223,17 @@ as $$
         and (t.sla_breached_at is null or t.sla_breached_at < t.sla_due_at)
     union all
     select t.reported_at, t.project_id, t.assigned_to, t.status, false
-    from tickets as t
-    where
-        t.sla_next_check_at is null
-        and t.sla_due_at <= at
-        and t.sla_paused_at is null
-        and t.status not in ('closed', 'cancelled')
-        and (t.sla_breached_at is null or t.sla_breached_at < t.sla_due_at)
+    from (
+        select *
+        from tickets
+        where
+            sla_next_check_at is null
+            and sla_due_at <= at
+            and sla_paused_at is null
+            and status not in ('closed', 'cancelled')
+            and (sla_breached_at is null or sla_breached_at < sla_due_at)
+        offset 0
+    ) as t
 $$;
 
 -- Counts everything anew, for a table that was there before and for totals that somebody spoilt. Nobody changes tickets
