@@ -51,7 +51,7 @@ def import_drops(args: ImportDrops, job: JobContext) -> Outcome:
         raise Discard(f"The stored copy of {args.filename} is not what was uploaded. Upload it again.")
     try:
         book = open_workbook(data, filename=args.filename, limits=limits(job.settings))
-        register = _read(book, job)
+        register = drops.read_register(_watched(_register_sheet(book), job))
         job.progress(len(register.rows), len(register.rows), phase="writing")
         result = drops.import_register(job.work, register, project=args.project_code)
     except (WorkbookError, InvalidInput) as error:
@@ -63,10 +63,10 @@ def submit(work: Work, settings: Settings, data: bytes, filename: str, project: 
     """Store an uploaded register and enqueue its import; an unfinished import of the same bytes is the answer instead.
 
     `project` is a project's code, name or alias. Raises a WorkbookError at once for a file that no import could open,
-    and StorageError.
+    UnreadableRegister for one that is no register, and StorageError.
     """
     filename = PurePath(filename.replace("\\", "/")).name[:LONGEST_FILENAME] or "drops.xlsx"
-    open_workbook(data, filename=filename, limits=limits(settings))
+    _register_sheet(open_workbook(data, filename=filename, limits=limits(settings)))
     sha256 = hashlib.sha256(data).hexdigest()
     # The key is made of the contents: the same file is stored once, and no upload overwrites another.
     key = f"imports/drops/{sha256}.xlsx"
@@ -82,14 +82,17 @@ def limits(settings: Settings) -> Limits:
     return Limits(max_bytes=settings.import_max_bytes, max_rows=settings.import_max_rows)
 
 
-def _read(book: Workbook, job: JobContext) -> drops.Register:
-    """Read the first sheet that has a register's headers. Raises UnreadableRegister when none has."""
+def _register_sheet(book: Workbook) -> Sheet:
+    """Return the first sheet that has a register's headers. Raises UnreadableRegister when none has."""
     refusal: InvalidInput = drops.UnreadableRegister(f"{book.filename} has no sheet with cells.")
     for name in book.sheet_names:
+        sheet = book.sheet(name)
         try:
-            return drops.read_register(_watched(book.sheet(name), job))
+            drops.require_register(sheet.rows)
         except drops.UnreadableRegister as error:
             refusal = error
+        else:
+            return sheet
     raise refusal
 
 

@@ -11,6 +11,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from admin_api.app import create_app
+from integrations.workbooks import SheetData, write_workbook
 from tests.factories_access import client_as
 from tests.factories_drops import SPARE, register_workbook
 from tests.running import run_jobs
@@ -57,6 +58,13 @@ def test_an_upload_is_stored_and_becomes_a_job(client: FlaskClient, platform: Pl
     assert (str(job["id"]), job["state"], job["result"]["created"]) == (data["job_id"], "completed", 2)
     found = client.get("/api/ticketing/dr-lookup/%20DR1737375%20").get_json()["data"]
     assert (found["project_code"], found["status"], found["pon_number"]) == ("LAW", "spare", 1)
+
+
+def test_what_is_no_register_is_refused_at_once_with_what_to_do(client: FlaskClient, platform: Platform) -> None:
+    answer = upload(client, write_workbook([SheetData("Sheet1", ["Name", "Number"], [["a", 1]])]), "list.xlsx")
+    assert answer.status_code == 400
+    assert "label and strtfeat" in answer.get_json()["error"]["message"]
+    assert run_jobs(platform) == []
 
 
 def test_the_same_upload_twice_is_one_import(client: FlaskClient) -> None:

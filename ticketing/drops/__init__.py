@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from ticketing.drops.importing import ImportResult, import_register
 from ticketing.drops.lookup import lookup
-from ticketing.drops.register import Duplicate, Register, RegisterRow, Rejection, UnreadableRegister, read_register
+from ticketing.drops.register import (
+    Duplicate,
+    Register,
+    RegisterRow,
+    Rejection,
+    UnreadableRegister,
+    read_register,
+    require_register,
+)
 
 __all__ = [
     "Duplicate",
@@ -19,4 +27,5 @@ __all__ = [
     "import_register",
     "lookup",
     "read_register",
+    "require_register",
 ]

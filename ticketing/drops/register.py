@@ -115,6 +115,11 @@ def read_register(sheet: Iterable[Sequence[object]]) -> Register:
     return register
 
 
+def require_register(sheet: Iterable[Sequence[object]]) -> None:
+    """Raise UnreadableRegister when the first rows of a sheet hold no register headers; reads no further."""
+    _find_headers(enumerate(sheet, start=1))
+
+
 def _find_headers(numbered: Iterable[tuple[int, Sequence[object]]]) -> list[str]:
     for number, cells in numbered:
         headers = ["".join(str(cell).split()).lower() if cell is not None else "" for cell in cells]
