@@ -1,4 +1,4 @@
-"""`fibreflow import` and `fibreflow seed`: bring files and sample people into the system."""
+"""`fibreflow import`: bring files into the system."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from cli.system import connected, operator
 from jobs import views
 from jobs.kinds import import_drops, import_weekly_report
 from jobs.platform import Platform
-from ticketing import sample_data
 from ticketing.errors import InvalidInput
 
 app = typer.Typer(help="Import a drop register or a weekly workbook as a job.", no_args_is_help=True)
@@ -72,17 +71,9 @@ def confirm(report_id: Annotated[UUID, typer.Argument(help="The report's id")], 
         _tell(platform, job.id, follow=follow)
 
 
-def seed() -> None:
-    """Add sample people, companies and teams; those that are there stay as they are."""
-    with connected() as platform, platform.begin(operator()) as work:
-        added = sample_data.add(work)
-    out.print(f"added {added.people} people, {added.companies} companies, {added.teams} teams")
-
-
 def register(parent: typer.Typer) -> None:
     """Add these commands to the app."""
     parent.add_typer(app, name="import")
-    parent.command("seed")(seed)
 
 
 def _read(file: Path) -> bytes:

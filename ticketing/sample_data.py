@@ -24,6 +24,11 @@ class Person:
     team: str | None = None
     leads: bool = False
 
+    @property
+    def email(self) -> str:
+        """The address that only this person has."""
+        return f"{self.name.lower().replace(' ', '.')}@{MAIL}"
+
 
 PEOPLE = (
     Person("Naledi Khumalo", "admin"),
@@ -61,7 +66,7 @@ def add(work: UnitOfWork) -> Added:
         work.connection,
         ids=[_id("person", one.name) for one in PEOPLE],
         names=[one.name for one in PEOPLE],
-        emails=[f"{one.name.lower().replace(' ', '.')}@{MAIL}" for one in PEOPLE],
+        emails=[one.email for one in PEOPLE],
         roles=[one.role for one in PEOPLE],
         contractor_ids=[_company_of(one) for one in PEOPLE],
         now=work.now,
