@@ -218,7 +218,9 @@ class TestAnImport:
             for n, cause in enumerate(("Workmanship", None, "Client damage"))
         ]
         import_report(platform, *rows)
-        found = connection.execute("select guarantee_status, is_billable from tickets order by external_id").fetchall()
+        found = connection.execute(
+            "select guarantee_status, is_billable from tickets where source = 'weekly_report' order by external_id"
+        ).fetchall()
         assert [tuple(row.values()) for row in found] == [
             ("out_of_guarantee", True),
             ("pending_classification", False),

@@ -45,7 +45,7 @@ def import_register(platform: Platform) -> dict[str, Any]:
 
 def import_week(platform: Platform) -> list[dict[str, Any]]:
     report_id = upload_report(platform, samples.WEEKLY_REPORT.read_bytes()).report_id
-    assert [job["state"] for job in run_jobs(platform)] == ["completed"]
+    assert {job["state"] for job in run_jobs(platform)} == {"completed"}
     with platform.read() as connection:
         return connection.execute(
             "select * from weekly_report_rows where report_id = %s order by row_number", [report_id]

@@ -45,6 +45,7 @@ def clock() -> FixedClock:
 @pytest.fixture
 def platform(settings: Settings, clock: FixedClock) -> Iterator[Platform]:
     platform = Platform.connect(settings, clock=clock)
+    platform.declare()
     yield platform
     platform.close()
 
