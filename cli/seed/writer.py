@@ -95,7 +95,6 @@ def write(work: UnitOfWork, tickets: Sequence[Made], photos: Sequence[Photo]) ->
     connection = work.connection
     _copy(connection, statements.copy_sample_tickets, (made.ticket() for made in tickets))
     _insert_steps(connection, tickets)
-    statements.tell_sample_steps(connection, ticket_ids=[made.id for made in tickets], event_type=StepCompleted.name)
     _copy(connection, statements.copy_sample_photos, (photo.row() for photo in photos))
     checks = [check for made in tickets for check in made.checks()]
     risks = [risk for made in tickets for risk in made.risks()]
@@ -118,6 +117,8 @@ def _insert_steps(connection: Connection, tickets: Sequence[Made]) -> None:
         began_ats=[moment_of(work[0]) if work else None for _, work in works],
         ended_ats=[moment_of(work[1]) if work else None for _, work in works],
         hands=[made.hand.id for made in tickets],
+        hand_names=[made.hand.name for made in tickets],
+        event_type=StepCompleted.name,
         readings=[str(life.rx) for life, _ in works],
         addresses=[None if made.life.photographed else f"{PHOTOS_AT}/{made.external_id}/step-" for made in tickets],
     )

@@ -91,38 +91,51 @@ copy tickets (
     sla_breached_at, sla_next_check_at, reported_at, created_at, updated_at, created_by, closed_at, closed_by
 ) from stdin;
 
--- name: insert_sample_steps(ticket_ids, made_ats, done, began_ats, ended_ats, hands, readings, addresses)!
--- Makes the 12 steps of each ticket, the first `done` of them completed at even intervals of the work. `addresses` are
--- where photos are said to be that nobody drew; null: the ticket has photos of its own.
-insert into verification_steps (
-    ticket_id, step_number, is_complete, created_at, updated_at, completed_at, completed_by, photo_url, notes
-)
-select
-    given.ticket_id,
-    step.step_number,
-    step.step_number <= given.done,
-    given.made_at,
-    done.at,
-    done.at,
-    case when done.at is not null then given.hand end,
-    case when done.at is not null and step.photo_required then given.address || step.step_number || '.jpg' end,
-    case when done.at is not null and step.needs_notes then 'RX ' || given.reading || ' dBm, power meter EXFO PPM-350' end
-from unnest(
-    :ticket_ids::uuid[], :made_ats::timestamptz[], :done::integer[], :began_ats::timestamptz[],
-    :ended_ats::timestamptz[], :hands::uuid[], :readings::text[], :addresses::text[]
-) as given (ticket_id, made_at, done, began_at, ended_at, hand, reading, address)
-cross join verification_step_types as step
-cross join lateral (
+-- name: insert_sample_steps(ticket_ids, made_ats, done, began_ats, ended_ats, hands, hand_names, readings, addresses, event_type)!
+-- Makes the 12 steps of each ticket, the first `done` of them completed at even intervals of the work, and tells the
+-- timelines of those. `addresses` are where photos are said to be that nobody drew; null: the ticket has its own. In one
+-- statement: a second one would look for the steps among all that there are.
+with steps as (
     select
+        given.ticket_id,
+        given.made_at,
+        given.hand,
+        given.hand_name,
+        given.reading,
+        given.address,
+        step.step_number,
+        step.step_name,
+        step.photo_required,
+        step.needs_notes,
         case
             when step.step_number <= given.done
                 then given.began_at + (given.ended_at - given.began_at) * step.step_number / 13
-        end as at
-) as done
-order by given.ticket_id, step.step_number;
+        end as completed_at
+    from unnest(
+        :ticket_ids::uuid[], :made_ats::timestamptz[], :done::integer[], :began_ats::timestamptz[],
+        :ended_ats::timestamptz[], :hands::uuid[], :hand_names::text[], :readings::text[], :addresses::text[]
+    ) as given (ticket_id, made_at, done, began_at, ended_at, hand, hand_name, reading, address)
+    cross join verification_step_types as step
+),
 
--- name: tell_sample_steps(ticket_ids, event_type)!
--- Tells the timelines of the tickets which steps were completed, by whom and when.
+made as (
+    insert into verification_steps (
+        ticket_id, step_number, is_complete, created_at, updated_at, completed_at, completed_by, photo_url, notes
+    )
+    select
+        ticket_id,
+        step_number,
+        completed_at is not null,
+        made_at,
+        completed_at,
+        completed_at,
+        case when completed_at is not null then hand end,
+        case when completed_at is not null and photo_required then address || step_number || '.jpg' end,
+        case when completed_at is not null and needs_notes then 'RX ' || reading || ' dBm, power meter EXFO PPM-350' end
+    from steps
+    order by ticket_id, step_number
+)
+
 insert into ticket_events (
     id, ticket_id, event_type, occurred_at, actor_kind, actor_id, actor_name, before, after, details
 )
@@ -131,30 +144,28 @@ select
         lpad(to_hex(mark.at / 1000), 12, '0') || '7' || lpad(to_hex(mod(mark.at, 1000) * 4096 / 1000), 3, '0')
         || '8' || left(mark.digits, 15)
     )::uuid,
-    step.ticket_id,
+    steps.ticket_id,
     :event_type::text,
-    step.completed_at,
+    steps.completed_at,
     'user',
-    person.id,
-    person.name,
+    steps.hand,
+    steps.hand_name,
     '{"is_complete": false, "completed_by": null, "completed_at": null}',
     jsonb_build_object(
         'is_complete', true,
-        'completed_by', person.id,
-        'completed_at', to_char(step.completed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+        'completed_by', steps.hand,
+        'completed_at', to_char(steps.completed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
     ),
     jsonb_build_object(
-        'step_number', step.step_number, 'step_name', type.step_name, 'progress', step.step_number || '/12'
+        'step_number', steps.step_number, 'step_name', steps.step_name, 'progress', steps.step_number || '/12'
     )
-from verification_steps as step
-inner join verification_step_types as type on step.step_number = type.step_number
-inner join users as person on step.completed_by = person.id
+from steps
 cross join lateral (
     select
-        md5(step.ticket_id::text || step.step_number) as digits,
-        (extract(epoch from step.completed_at) * 1000000)::bigint as at
+        md5(steps.ticket_id::text || steps.step_number) as digits,
+        (extract(epoch from steps.completed_at) * 1000000)::bigint as at
 ) as mark
-where step.ticket_id = any(:ticket_ids::uuid[]) and step.is_complete;
+where steps.completed_at is not null;
 
 -- name: copy_sample_photos#
 -- Takes photos whose files are stored, in the order of rows.PHOTO.
