@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import ledger, photo_index, repeat_faults, ticket_search, weekly_import
+from bench import dashboard, ledger, photo_index, repeat_faults, ticket_search, weekly_import
 
 
 def main() -> int:
@@ -17,6 +17,8 @@ def main() -> int:
     photo_index.main([])
     print("\n== repeat faults", flush=True)
     repeat_faults.run(1_000_000, lambda line: print(line, flush=True))
+    print("\n== the dashboard", flush=True)
+    dashboard.main([])
     print("\n== the ledger", flush=True)
     return ledger.main(sys.argv[1:])
 
