@@ -10,11 +10,16 @@ import pytest
 from cli.seed import Wanted, Written, write_history
 from integrations.file_archive import FileArchive
 from integrations.storage import Storage
+from jobs.kinds import reinspect_photos
+from tests.running import run_jobs
+from ticketing.dashboard import totals
 from ticketing.handover.verifying import verify
+from ticketing.paging import PageRequest
 from ticketing.people import SYSTEM
 from ticketing.repeat_faults.scan import Question, scan
 from ticketing.sla import sweep
 from ticketing.status import is_move
+from ticketing.timeline.views import ActivityFilter, read_timeline
 from ticketing.vocabulary import EscalationScope, Status
 
 if TYPE_CHECKING:
@@ -175,9 +180,25 @@ def _faults_cluster(platform: Platform) -> None:
 
 
 def _totals_agree(platform: Platform) -> None:
-    """The dashboard's running totals are what counting the tickets comes to."""
-    names = "day, project_id, assigned_to, status, sum(tickets), sum(with_sla), sum(met), sum(breached), sum(resolved)"
-    now = f"select {names} from ticket_totals_now group by 1, 2, 3, 4 having sum(tickets) <> 0"
-    recounted = f"select {names} from ticket_totals_recounted group by 1, 2, 3, 4"
-    assert rows(platform, f"({now}) except ({recounted})") == []
-    assert rows(platform, f"({recounted}) except ({now})") == []
+    with platform.read() as connection:
+        proof = totals.prove(connection, platform.clock.now())
+    assert proof.holds, proof.message()
+    assert proof.tickets == TICKETS
+
+
+def test_what_is_left_to_jobs_is_done_and_what_was_said_to_be_good_is_good(platform: Platform) -> None:
+    """The real inspection finds nothing in drawn photos, the scan raises escalations, and every timeline reads well."""
+    written = write_history(platform, SYSTEM, Wanted(80, PHOTOS))
+    with platform.begin(SYSTEM) as work:
+        work.enqueue(reinspect_photos.reinspect_photos)
+    assert {job["state"] for job in run_jobs(platform)} == {"completed"}
+    photos = rows(platform, "select inspection_status, inspection_reasons, thumbnail_key from ticket_attachments")
+    assert len(photos) == written.photos == PHOTOS
+    assert [photo for photo in photos if photo["inspection_status"] != "accepted" or photo["inspection_reasons"]] == []
+    assert all(photo["thumbnail_key"] for photo in photos)
+    assert rows(platform, "select count(*) as n from repeat_fault_escalations")[0]["n"] > 0
+    with platform.read() as connection:
+        for row in rows(platform, "select id from tickets where external_id is not null"):
+            shown = read_timeline(connection, SYSTEM, row["id"], ActivityFilter(), PageRequest(size=100))
+            assert shown.activities
+            assert all(activity["label"] for activity in shown.activities)
