@@ -26,7 +26,7 @@ from ticketing.sla.calendar import microseconds
 from ticketing.verification_steps import PHOTO_STEPS
 
 RANDOM_SEED: Final = 20_261_123
-PHOTOS: Final = 300
+PHOTOS: Final = 200
 
 Phase = Literal["tickets", "photos", "handovers"]
 Progress = Callable[[Phase, int, int], None]

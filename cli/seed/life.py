@@ -99,3 +99,9 @@ class Life:
         """When the cause, the ONT and its reading were noted on site: step 5 needs them. None: not yet."""
         began, ended = self.work
         return began + (ended - began) * 9 // 26 if self.steps_done >= _NEEDS_FINDINGS else None
+
+    @property
+    def last_step_at(self) -> int | None:
+        """When step 12 was completed, if that was not on site: what a risk let stand open was done before it ended."""
+        resolved_at = self.risk.resolved_at if self.risk else None
+        return None if resolved_at is None else resolved_at - SECOND

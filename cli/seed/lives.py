@@ -216,7 +216,7 @@ def _check(life: Life, now: int, chance: random.Random) -> None:
         if following == now and not life.photographed:
             life.checks.append(Check((move.at + now) // 2, chance.randrange(4, photos)))
             return
-        if chance.random() < _FAILED_CHECK_SHARE:
+        if not life.checks and chance.random() < _FAILED_CHECK_SHARE:
             life.checks.append(Check(move.at + (following - move.at) // 3, chance.randrange(4, photos)))
         life.checks.append(Check(move.at + (following - move.at) * 2 // 3, photos))
 

@@ -116,6 +116,7 @@ def _insert_steps(connection: Connection, tickets: Sequence[Made]) -> None:
         done=[life.steps_done for life, _ in works],
         began_ats=[moment_of(work[0]) if work else None for _, work in works],
         ended_ats=[moment_of(work[1]) if work else None for _, work in works],
+        last_ats=[None if life.last_step_at is None else moment_of(life.last_step_at) for life, _ in works],
         hands=[made.hand.id for made in tickets],
         hand_names=[made.hand.name for made in tickets],
         event_type=StepCompleted.name,

@@ -91,10 +91,10 @@ copy tickets (
     sla_breached_at, sla_next_check_at, reported_at, created_at, updated_at, created_by, closed_at, closed_by
 ) from stdin;
 
--- name: insert_sample_steps(ticket_ids, made_ats, done, began_ats, ended_ats, hands, hand_names, readings, addresses, event_type)!
--- Makes the 12 steps of each ticket, the first `done` of them completed at even intervals of the work, and tells the
--- timelines of those. `addresses` are where photos are said to be that nobody drew; null: the ticket has its own. In one
--- statement: a second one would look for the steps among all that there are.
+-- name: insert_sample_steps(ticket_ids, made_ats, done, began_ats, ended_ats, last_ats, hands, hand_names, readings, addresses, event_type)!
+-- Makes the 12 steps of each ticket, the first `done` of them completed at even intervals of the work (the last one at
+-- another time, where given), and tells the timelines of those. `addresses` are where photos are said to be that nobody
+-- drew; null: the ticket has its own. In one statement: a second one would look for the steps among all that there are.
 with steps as (
     select
         given.ticket_id,
@@ -108,13 +108,16 @@ with steps as (
         step.photo_required,
         step.needs_notes,
         case
+            when step.step_number = 12 and given.last_at is not null
+                then given.last_at
             when step.step_number <= given.done
                 then given.began_at + (given.ended_at - given.began_at) * step.step_number / 13
         end as completed_at
     from unnest(
         :ticket_ids::uuid[], :made_ats::timestamptz[], :done::integer[], :began_ats::timestamptz[],
-        :ended_ats::timestamptz[], :hands::uuid[], :hand_names::text[], :readings::text[], :addresses::text[]
-    ) as given (ticket_id, made_at, done, began_at, ended_at, hand, hand_name, reading, address)
+        :ended_ats::timestamptz[], :last_ats::timestamptz[], :hands::uuid[], :hand_names::text[], :readings::text[],
+        :addresses::text[]
+    ) as given (ticket_id, made_at, done, began_at, ended_at, last_at, hand, hand_name, reading, address)
     cross join verification_step_types as step
 ),
 

@@ -82,6 +82,8 @@ def test_no_life_breaks_a_rule(random_seed: int, later: int) -> None:
         if life.risk is not None and life.ended_at is not None:
             assert life.risk.resolved_at is not None
             assert life.risk.at < life.risk.resolved_at < life.ended_at
+            assert life.last_step_at is not None
+            assert life.risk.at < life.last_step_at
 
 
 def test_clocks_of_what_is_over_have_nothing_left_to_note() -> None:
