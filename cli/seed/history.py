@@ -90,7 +90,8 @@ def _write_block(
     tickets = _write(platform, actor, wanted, tickets, drawn)
     told = functools.partial(progress, "handovers")
     handed = hand_over_all(platform, tickets, world.officers["qa"], told)
-    return Written(len(tickets), len(drawn), handed)
+    kept = {made.id for made in tickets}
+    return Written(len(tickets), sum(photo.made.id in kept for photo in drawn), handed)
 
 
 def _draw(platform: Platform, tickets: Sequence[Made], progress: Progress) -> list[Photo]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -202,3 +203,11 @@ def test_what_is_left_to_jobs_is_done_and_what_was_said_to_be_good_is_good(platf
             shown = read_timeline(connection, SYSTEM, row["id"], ActivityFilter(), PageRequest(size=100))
             assert shown.activities
             assert all(activity["label"] for activity in shown.activities)
+
+
+def test_of_two_who_write_the_same_history_at_once_each_ticket_is_written_by_one(platform: Platform) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(write_history, platform, SYSTEM, Wanted(60, 0)) for _ in range(2)]
+        written = [one.result() for one in both]
+    assert sum(one.tickets for one in written) == 60
+    assert rows(platform, "select count(*) as n, count(distinct external_id) as d from tickets") == [{"n": 60, "d": 60}]
