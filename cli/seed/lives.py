@@ -27,12 +27,15 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _DRAWS = 4
 # Of each six weak places: two drops, two poles, a PON, a zone.
 _SCOPES = (0, 0, 1, 1, 2, 3)
+_WEIGHTS = (2, 3, 4, 7)
+# So many tickets share their weak places: enough to be noticed, and no home breaks every day.
+_BAD_LUCK = 9 * CYCLE
 _UNFINISHED = 120 * DAY
 _BAD_MONTH = 25 * DAY
 _OFFSET = 2 * 3_600 * SECOND
 _DAWN, _DUSK = 6, 20
 
-_WEAK_SHARE, _FAILED_CHECK_SHARE, _RISK_SHARE = 0.3, 0.2, 0.08
+_WEAK_SHARE, _FAILED_CHECK_SHARE, _RISK_SHARE = 0.2, 0.2, 0.08
 _IN_TIME_SHARE, _CONTRACTOR_SHARE = 0.8, 0.6
 
 _CAUSES: Final[Mapping[str | None, FaultCause]] = {
@@ -79,9 +82,9 @@ def lives(
     The first `photo_cycles` cycles of the whole history have photos where a ticket got far enough. Each ticket has a
     chance of its own: what becomes of one never depends on the others.
     """
-    weak = _weak_places(homes, now, _chance(random_seed, f"block {block}"))
-    setting = _Setting(homes, weak, targets, now)
     for start in range(block * BLOCK, (block + 1) * BLOCK, CYCLE):
+        if start % BLOCK % _BAD_LUCK == 0:
+            setting = _Setting(homes, _weak_places(homes, now, _chance(random_seed, f"weak {start}")), targets, now)
         for number, (goal, with_photos) in enumerate(goals(_chance(random_seed, f"cycle {start}")), start):
             is_photographed = with_photos and start // CYCLE < photo_cycles
             yield _life(number, goal, is_photographed, setting, _chance(random_seed, str(number)))
@@ -115,7 +118,7 @@ def _weak_places(homes: Sequence[Home], now: int, chance: random.Random) -> list
         )
         scope = _SCOPES[place % len(_SCOPES)]
         ends_ago = chance.randrange(40, 330) * DAY if place >= len(_SCOPES) else 0
-        places.append(_Weak(scopes[scope], ends_ago, (2, 3, 4, 6)[scope]))
+        places.append(_Weak(scopes[scope], ends_ago, _WEIGHTS[scope]))
     return places
 
 
@@ -154,8 +157,8 @@ def _age(goal: Status, spot: _Weak | None, chance: random.Random) -> int:
     if spot is not None:
         return spot.ends_ago + MINUTE + int(chance.random() * _BAD_MONTH)
     if goal in ENDS:
-        return MINUTE + int(chance.random() ** 1.5 * _YEAR)
-    return MINUTE + int(chance.random() ** 2 * _UNFINISHED)
+        return MINUTE + int(chance.random() ** 1.3 * _YEAR)
+    return MINUTE + int(chance.random() ** 1.5 * _UNFINISHED)
 
 
 def _by_day(at: int) -> int:
