@@ -18,6 +18,7 @@ import redis
 from cli.embedded import EmbeddedServers
 from cli.main import main
 from cli.system import environment_of
+from runtime.clock import Clock, SystemClock
 from runtime.settings import PREFIX, Settings, load_settings
 from sql.database import Database
 from tests.clocks import FixedClock
@@ -123,11 +124,18 @@ def settings(database_url: str, redis_url: str, test_servers: TestServers, tmp_p
 
 
 @pytest.fixture
-def platform(settings: Settings) -> Iterator[Platform]:
-    """The job platform on those settings, closed at the end."""
+def clock() -> Clock:
+    """The platform's clock: the system's, unless a test file has one of its own."""
+    return SystemClock()
+
+
+@pytest.fixture
+def platform(settings: Settings, clock: Clock) -> Iterator[Platform]:
+    """The job platform on those settings and that clock, declared; closed at the end."""
     from jobs.platform import Platform
 
-    platform = Platform.connect(settings)
+    platform = Platform.connect(settings, clock=clock)
+    platform.declare()
     yield platform
     platform.close()
 

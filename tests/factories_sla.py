@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from runtime.errors import FibreflowError
 from sql.database import Connection
 from tests.factories import Row
 from ticketing import tickets
@@ -62,20 +58,3 @@ def targets_of(platform: Platform, project_id: UUID | None) -> dict[str, Row]:
     """The targets that count for a project, by priority."""
     with platform.read() as connection:
         return {row["priority"]: row for row in targets.list_targets(connection, project_id)}
-
-
-def race(moves: list[Callable[[], Any]]) -> tuple[list[Any], list[FibreflowError]]:
-    """Let all move at once; return what the winners got and what the losers were told."""
-    start = threading.Barrier(len(moves), timeout=WAIT)
-
-    def run(move: Callable[[], Any]) -> Any:
-        start.wait()
-        try:
-            return move()
-        except FibreflowError as error:
-            return error
-
-    with ThreadPoolExecutor(len(moves)) as pool:
-        outcomes = list(pool.map(run, moves))
-    lost = [outcome for outcome in outcomes if isinstance(outcome, FibreflowError)]
-    return [outcome for outcome in outcomes if not isinstance(outcome, FibreflowError)], lost

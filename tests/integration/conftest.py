@@ -8,8 +8,16 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from jobs.platform import Platform
 from sql.database import Connection
 from tests.servers import TEMPLATE, TestServers
+
+
+@pytest.fixture
+def connection(platform: Platform) -> Iterator[Connection]:
+    """A connection for looking at the platform's database, and for preparing it."""
+    with platform.read() as connection:
+        yield connection
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,12 +36,6 @@ class Killed(BaseException):
 @pytest.fixture(autouse=True)
 def _queues(platform: Platform) -> None:
     platform.declare()
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
 
 
 @pytest.fixture

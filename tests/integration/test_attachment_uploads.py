@@ -36,12 +36,6 @@ WAIT = 20
 
 
 @pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
-
-
-@pytest.fixture
 def technician(connection: Connection) -> Actor:
     return make_actor(connection, "technician")
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -15,12 +12,12 @@ import pytest
 from integrations.received_files import examine
 from integrations.storage import Storage
 from jobs.attachment_files import Kept, add, keep
-from runtime.errors import FibreflowError
 from sql.database import queries
 from tests.factories import Row, insert, make_ticket
 from tests.factories_attachments import PDF, draw, make_site_ticket
 from tests.factories_readiness import make_photo, make_ready_ticket
 from tests.factories_tickets import complete_steps, make_actor, make_readiness_check
+from tests.races import race
 from ticketing import ticket_views, verification
 from ticketing.attachments import service, views
 from ticketing.attachments.service import Said
@@ -41,12 +38,6 @@ WAIT = 20
 @pytest.fixture(autouse=True)
 def _queues(platform: Platform) -> None:
     platform.declare()
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
 
 
 @pytest.fixture
@@ -237,33 +228,16 @@ class TestDeleting:
 
 
 class TestRacing:
-    def race(self, moves: list[Callable[[], Any]]) -> tuple[list[Any], list[FibreflowError]]:
-        start = threading.Barrier(len(moves), timeout=WAIT)
-
-        def run(move: Callable[[], Any]) -> Any:
-            start.wait()
-            try:
-                return move()
-            except FibreflowError as error:
-                return error
-
-        with ThreadPoolExecutor(len(moves)) as pool:
-            ends = [future.result(WAIT) for future in [pool.submit(run, move) for move in moves]]
-        return (
-            [end for end in ends if not isinstance(end, FibreflowError)],
-            [end for end in ends if isinstance(end, FibreflowError)],
-        )
-
     def test_of_two_who_send_the_same_file_one_wins(self, platform: Platform, technician: Actor, ticket: Row) -> None:
         photo = draw()
-        won, lost = self.race([lambda: attach(platform, technician, ticket["id"], photo, step_number=3)] * 2)
+        won, lost = race([lambda: attach(platform, technician, ticket["id"], photo, step_number=3)] * 2)
         assert (len(won), [type(error) for error in lost]) == (1, [AlreadyExists])
         assert lost[0].details == {"attachment_id": str(won[0]["id"])}
 
     def test_of_two_who_delete_a_file_one_wins(self, platform: Platform, connection: Connection, ticket: Row) -> None:
         people = [make_actor(connection, "qa"), make_actor(connection, "manager")]
         photo = attach(platform, people[0], ticket["id"])
-        won, lost = self.race([lambda one=one: delete(platform, one, photo["id"]) for one in people])
+        won, lost = race([lambda one=one: delete(platform, one, photo["id"]) for one in people])
         assert (len(won), [type(error) for error in lost]) == (1, [StaleWrite])
         assert "was deleted by Person" in lost[0].message
 
@@ -272,7 +246,7 @@ class TestRacing:
     ) -> None:
         photos = [attach(platform, qa, ticket["id"], step_number=3) for _ in range(2)]
         complete_steps(connection, ticket["id"])
-        won, lost = self.race([lambda one=one: delete(platform, qa, one["id"]) for one in photos])
+        won, lost = race([lambda one=one: delete(platform, qa, one["id"]) for one in photos])
         assert (len(won), [type(error) for error in lost]) == (1, [ConditionNotMet])
 
 

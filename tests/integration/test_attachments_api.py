@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -33,12 +32,6 @@ if TYPE_CHECKING:
     from sql.database import Connection
 
 API = "/api/ticketing"
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
 
 
 @pytest.fixture

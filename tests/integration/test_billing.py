@@ -42,12 +42,6 @@ def platform(settings: Settings) -> Iterator[Platform]:
 
 
 @pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
-
-
-@pytest.fixture
 def app(platform: Platform) -> Flask:
     return create_app(platform=platform, blueprints=[routes.api])
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -20,6 +17,7 @@ from sql.database import queries
 from tests.factories import Row, make_contractor, make_project, make_team, make_ticket, make_user
 from tests.factories_access import client_as
 from tests.factories_tickets import make_many_tickets
+from tests.races import at_once
 from tests.running import job_row, run_jobs
 from ticketing import ticket_views
 from ticketing.bulk_actions import service, views
@@ -336,7 +334,7 @@ class TestInterruptions:
         asked = ask(client, tickets, action="priority", priority="urgent")
         error_of(client_as(app, platform, "qa").post(f"{URL}/{asked['id']}/cancel"), 403, "FORBIDDEN")
         moves = [lambda: client.post(f"{URL}/{asked['id']}/cancel", json={"reason": "wrong list"})] * 2
-        assert sorted(answer.status_code for answer in race(moves)) == [200, 409]
+        assert sorted(answer.status_code for answer in at_once(moves)) == [200, 409]
         assert run_jobs(platform) == []
         assert read(client, asked)["state"] == "cancelled"
         assert job_row(platform, asked["job_id"])["state"] == "cancelled"
@@ -370,17 +368,6 @@ def make_due(platform: Platform) -> None:
         connection.execute("update jobs set state = 'available', scheduled_at = now() where state = 'retryable'")
 
 
-def race(moves: list[Callable[[], Any]]) -> list[Any]:
-    start = threading.Barrier(len(moves), timeout=WAIT)
-
-    def run(move: Callable[[], Any]) -> Any:
-        start.wait()
-        return move()
-
-    with ThreadPoolExecutor(len(moves)) as pool:
-        return [future.result(WAIT) for future in [pool.submit(run, move) for move in moves]]
-
-
 def test_of_two_bulk_actions_at_once_one_moves_each_ticket_and_the_other_is_told(
     client: FlaskClient, platform: Platform
 ) -> None:
@@ -395,7 +382,7 @@ def test_of_two_bulk_actions_at_once_one_moves_each_ticket_and_the_other_is_told
             with platform.begin(bulk.actor) as work:
                 settled = service.settle_next(work, bulk, 2)
 
-    race([lambda one=one: do(one) for one in asked])  # type: ignore[misc]
+    at_once([lambda one=one: do(one) for one in asked])  # type: ignore[misc]
     first, second = (results(client, one) for one in asked)
     for ticket_id in map(str, tickets):
         ends = (first[ticket_id]["outcome"], second[ticket_id]["outcome"])
@@ -419,7 +406,7 @@ def test_two_attempts_at_one_bulk_action_share_its_tickets(client: FlaskClient, 
             total += settled
         return total
 
-    assert sum(race([do, do])) <= 10
+    assert sum(at_once([do, do])) <= 10
     do()
     assert [times_changed(platform, ticket_id) for ticket_id in tickets] == [1] * 10
 

@@ -19,8 +19,9 @@ from sql.database import Connection, Database, queries
 from tests.clocks import FixedClock
 from tests.factories import Row, insert, make_project, make_ticket, make_user, make_weekly_report
 from tests.factories_access import client_as
-from tests.factories_sla import close, race
+from tests.factories_sla import close
 from tests.factories_tickets import NOON, make_many_tickets
+from tests.races import race
 from tests.servers import TEMPLATE, TestServers
 from ticketing.dashboard import figures
 from ticketing.dashboard.health import HealthView

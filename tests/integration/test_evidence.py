@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -14,13 +13,13 @@ from PIL import Image
 from integrations.storage import Storage
 from jobs.kinds.inspect_photo import InspectPhoto, inspect_photo, submit
 from jobs.kinds.reinspect_photos import ReinspectPhotos, reinspect_photos
-from runtime.errors import FibreflowError
 from sql.database import Connection, Database, queries
 from tests.factories import Row, make_ticket
 from tests.factories_attachments import camera
 from tests.factories_evidence import codes, encoded, photo_row, photograph, scene, stored_photo
 from tests.factories_readiness import make_ready_ticket
 from tests.factories_tickets import make_actor, make_many_tickets
+from tests.races import race
 from tests.running import job_row, run_jobs
 from tests.servers import TEMPLATE, TestServers
 from ticketing import readiness, ticket_views
@@ -85,22 +84,6 @@ def overrule(platform: Platform, actor: Actor, photo_id: UUID, **said: Any) -> d
 def events(connection: Connection, ticket: Row, kind: str) -> list[dict[str, Any]]:
     rows, _ = ticket_views.list_events(connection, SYSTEM, ticket["id"], PageRequest(size=100))
     return [row for row in rows[::-1] if row["event_type"] == kind]
-
-
-def race(moves: list[Callable[[], Any]]) -> tuple[list[Any], list[FibreflowError]]:
-    start = threading.Barrier(len(moves), timeout=WAIT)
-
-    def run(move: Callable[[], Any]) -> Any:
-        start.wait()
-        try:
-            return move()
-        except FibreflowError as error:
-            return error
-
-    with ThreadPoolExecutor(len(moves)) as pool:
-        ends = [future.result(WAIT) for future in [pool.submit(run, move) for move in moves]]
-    lost = [end for end in ends if isinstance(end, FibreflowError)]
-    return [end for end in ends if not isinstance(end, FibreflowError)], lost
 
 
 class TestInspecting:

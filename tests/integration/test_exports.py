@@ -21,7 +21,6 @@ from integrations.storage import Storage
 from jobs import exporting
 from jobs.kinds.forget_exports import forget_exports
 from jobs.platform import Platform
-from runtime.settings import Settings
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import make_contractor, make_project, make_ticket, make_user
@@ -42,20 +41,6 @@ NOW = datetime(2026, 11, 20, 22, 30, tzinfo=UTC)
 @pytest.fixture
 def clock() -> FixedClock:
     return FixedClock(NOW)
-
-
-@pytest.fixture
-def platform(settings: Settings, clock: FixedClock) -> Iterator[Platform]:
-    platform = Platform.connect(settings, clock=clock)
-    platform.declare()
-    yield platform
-    platform.close()
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
 
 
 @pytest.fixture

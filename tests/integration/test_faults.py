@@ -39,12 +39,6 @@ MANY = 20_000
 
 
 @pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
-
-
-@pytest.fixture
 def client(platform: Platform) -> FlaskClient:
     return client_as(app_of(platform), platform, "manager")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -16,7 +16,6 @@ from admin_api.api import guarantee, tickets
 from admin_api.app import create_app
 from jobs.kinds.sweep_guarantees import sweep_guarantees
 from jobs.platform import Platform
-from runtime.settings import Settings
 from sql.database import Connection, queries
 from tests.clocks import FixedClock
 from tests.factories import Row, make_drop, make_project, make_ticket
@@ -40,20 +39,6 @@ CLIENT_PAYS = ("out_of_guarantee", "client_out_of_guarantee", True)
 @pytest.fixture
 def clock() -> FixedClock:
     return FixedClock(NOW)
-
-
-@pytest.fixture
-def platform(settings: Settings, clock: FixedClock) -> Iterator[Platform]:
-    platform = Platform.connect(settings, clock=clock)
-    platform.declare()
-    yield platform
-    platform.close()
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
 
 
 @pytest.fixture

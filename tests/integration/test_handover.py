@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +12,6 @@ import pytest
 
 from integrations.storage import Storage
 from jobs.platform import Platform
-from runtime.errors import FibreflowError
 from runtime.settings import Settings
 from sql.database import Connection
 from tests.clocks import FixedClock
@@ -22,6 +19,7 @@ from tests.factories import Row, insert, make_user
 from tests.factories_handover import archive_of, hand_over, make_finished_ticket, make_stored_photo
 from tests.factories_readiness import make_photo
 from tests.factories_tickets import NOON, make_actor, make_risk
+from tests.races import race
 from ticketing import tickets
 from ticketing.errors import ConditionNotMet, Forbidden, InvalidInput, NotFound, StaleWrite
 from ticketing.handover import service, views
@@ -41,12 +39,6 @@ def platform(settings: Settings) -> Iterator[Platform]:
     platform = Platform.connect(settings, clock=FixedClock(NOON + timedelta(hours=1)))
     yield platform
     platform.close()
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
 
 
 @pytest.fixture
@@ -77,23 +69,6 @@ def together(connection: Connection, *statements: str) -> None:
     with connection.transaction():
         for statement in statements:
             connection.execute(statement)
-
-
-def race(moves: list[Callable[[], Any]]) -> tuple[list[Any], list[FibreflowError]]:
-    """Start all at once; return what the winners got and what the others were told."""
-    start = threading.Barrier(len(moves), timeout=WAIT)
-
-    def run(move: Callable[[], Any]) -> Any:
-        start.wait()
-        try:
-            return move()
-        except FibreflowError as error:
-            return error
-
-    with ThreadPoolExecutor(len(moves)) as pool:
-        ends = [future.result(WAIT) for future in [pool.submit(run, move) for move in moves]]
-    lost = [end for end in ends if isinstance(end, FibreflowError)]
-    return [end for end in ends if not isinstance(end, FibreflowError)], lost
 
 
 class TestHandingOver:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -17,6 +14,7 @@ from admin_api.app import create_app
 from sql.database import queries
 from tests.factories import Row, insert, make_contractor, make_ticket, make_user
 from tests.factories_access import client_as
+from tests.races import race_of_requests
 from ticketing import ticket_views
 from ticketing.notes.views import NoteView
 from ticketing.paging import PageRequest
@@ -248,18 +246,6 @@ class TestChanging:
         assert (event["event_type"], event["before"]["content"]) == ("note_removed", note["content"])
 
 
-def race(*moves: Callable[[], Any]) -> list[int]:
-    """Do all at once and return the statuses, lowest first."""
-    start = threading.Barrier(len(moves), timeout=WAIT)
-
-    def run(move: Callable[[], Any]) -> int:
-        start.wait()
-        return int(move().status_code)
-
-    with ThreadPoolExecutor(len(moves)) as pool:
-        return sorted(future.result(WAIT) for future in [pool.submit(run, move) for move in moves])
-
-
 def test_of_two_who_change_what_they_read_one_is_told_that_it_changed(
     app: Flask, platform: Platform, client: FlaskClient, url: str
 ) -> None:
@@ -270,7 +256,7 @@ def test_of_two_who_change_what_they_read_one_is_told_that_it_changed(
     def change(one: FlaskClient, text: str) -> Any:
         return one.patch(f"{url}/{note['id']}", json={"content": text}, headers={"If-Match": read.headers["ETag"]})
 
-    assert race(lambda: change(others[0], "first"), lambda: change(others[1], "second")) == [200, 409]
+    assert race_of_requests(lambda: change(others[0], "first"), lambda: change(others[1], "second")) == [200, 409]
     stale = error_of(change(client, "third"), 409, "STALE_WRITE")
     assert stale["details"]["content"] in {"first", "second"}
     error_of(
@@ -282,5 +268,5 @@ def test_of_two_who_change_what_they_read_one_is_told_that_it_changed(
 def test_of_two_who_remove_one_does(app: Flask, platform: Platform, client: FlaskClient, url: str) -> None:
     address = f"{url}/{write(client, url)['id']}"
     others = [client_as(app, platform, "manager") for _ in range(2)]
-    assert race(lambda: others[0].delete(address), lambda: others[1].delete(address)) == [200, 404]
+    assert race_of_requests(lambda: others[0].delete(address), lambda: others[1].delete(address)) == [200, 404]
     assert len(events(platform, url)) == 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,12 +12,11 @@ import pytest
 
 from jobs.kinds.scan_repeat_faults import scan_repeat_faults
 from jobs.platform import Platform
-from runtime.errors import FibreflowError
-from runtime.settings import Settings
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import Row, insert, make_project, make_ticket, make_user, make_weekly_report
 from tests.factories_tickets import NOON, actor_of, make_actor
+from tests.races import race
 from tests.running import run_jobs
 from ticketing import ticket_views, tickets
 from ticketing.errors import Forbidden, InvalidInput, NotFound, StaleWrite
@@ -42,20 +40,6 @@ EVERYWHERE = Question(everywhere=True)
 @pytest.fixture
 def clock() -> FixedClock:
     return FixedClock(NOON)
-
-
-@pytest.fixture
-def platform(settings: Settings, clock: FixedClock) -> Iterator[Platform]:
-    platform = Platform.connect(settings, clock=clock)
-    platform.declare()
-    yield platform
-    platform.close()
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
 
 
 @pytest.fixture
@@ -117,23 +101,6 @@ def put(platform: Platform, actor: Actor, project_id: UUID | None, **fields: Any
     whole = {"window_days": 30, "pole_threshold": 3, "pon_threshold": 5, "zone_threshold": 10, "dr_threshold": 2}
     with platform.begin(actor) as work:
         return thresholds.put(work, project_id, ThresholdsChange.model_validate(whole | fields))
-
-
-def race(moves: list[Callable[[], Any]]) -> tuple[list[Any], list[FibreflowError]]:
-    """Start all at once; return what the winners got and what the others were told."""
-    start = threading.Barrier(len(moves), timeout=WAIT)
-
-    def run(move: Callable[[], Any]) -> Any:
-        start.wait()
-        try:
-            return move()
-        except FibreflowError as error:
-            return error
-
-    with ThreadPoolExecutor(len(moves)) as pool:
-        ends = [future.result(WAIT) for future in [pool.submit(run, move) for move in moves]]
-    lost = [end for end in ends if isinstance(end, FibreflowError)]
-    return [end for end in ends if not isinstance(end, FibreflowError)], lost
 
 
 class TestCounting:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,12 +11,11 @@ import pytest
 
 from jobs.kinds.sweep_risks import sweep_risks
 from jobs.platform import Platform
-from runtime.errors import FibreflowError
-from runtime.settings import Settings
 from sql.database import Connection, Database, queries
 from tests.clocks import FixedClock
 from tests.factories import Row, make_project, make_ticket, make_user
 from tests.factories_tickets import NOON, actor_of, complete_steps, make_actor, make_many_tickets, make_risk
+from tests.races import race
 from tests.running import run_jobs
 from tests.servers import TEMPLATE, TestServers
 from ticketing import ticket_views, tickets
@@ -39,20 +36,6 @@ MANY = 20_000
 @pytest.fixture
 def clock() -> FixedClock:
     return FixedClock(NOON)
-
-
-@pytest.fixture
-def platform(settings: Settings, clock: FixedClock) -> Iterator[Platform]:
-    platform = Platform.connect(settings, clock=clock)
-    platform.declare()
-    yield platform
-    platform.close()
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
 
 
 @pytest.fixture
@@ -86,23 +69,6 @@ def risk_row(connection: Connection, risk_id: UUID) -> Row:
     row = connection.execute("select * from qa_risk_acceptances where id = %s", [risk_id]).fetchone()
     assert row is not None
     return row
-
-
-def race(moves: list[Callable[[], Any]]) -> tuple[list[Any], list[FibreflowError]]:
-    """Start all at once; return what the winners got and what the others were told."""
-    start = threading.Barrier(len(moves), timeout=WAIT)
-
-    def run(move: Callable[[], Any]) -> Any:
-        start.wait()
-        try:
-            return move()
-        except FibreflowError as error:
-            return error
-
-    with ThreadPoolExecutor(len(moves)) as pool:
-        ends = [future.result(WAIT) for future in [pool.submit(run, move) for move in moves]]
-    lost = [end for end in ends if isinstance(end, FibreflowError)]
-    return [end for end in ends if not isinstance(end, FibreflowError)], lost
 
 
 class TestAccepting:

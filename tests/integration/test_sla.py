@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -12,13 +11,13 @@ import pytest
 
 from jobs.kinds.sweep_sla import sweep_sla
 from jobs.platform import Platform
-from runtime.settings import Settings
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import Row, make_project, make_ticket, make_user
-from tests.factories_sla import FRIDAY, HOUR, MONDAY, ZONE, close, create, put_target, race, targets_of
+from tests.factories_sla import FRIDAY, HOUR, MONDAY, ZONE, close, create, put_target, targets_of
 from tests.factories_tickets import make_actor
 from tests.factories_weekly import import_report, weekly_row
+from tests.races import race
 from tests.running import run_jobs
 from ticketing import tickets
 from ticketing.errors import ConditionNotMet, Forbidden, NotFound
@@ -32,20 +31,6 @@ from ticketing.ticket_input import TicketChanges
 @pytest.fixture
 def clock() -> FixedClock:
     return FixedClock(MONDAY)
-
-
-@pytest.fixture
-def platform(settings: Settings, clock: FixedClock) -> Iterator[Platform]:
-    platform = Platform.connect(settings, clock=clock)
-    platform.declare()
-    yield platform
-    platform.close()
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
 
 
 def update(platform: Platform, ticket_id: UUID, **fields: Any) -> Row:

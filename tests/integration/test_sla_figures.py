@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,7 +9,6 @@ from uuid import UUID
 import pytest
 
 from jobs.platform import Platform
-from runtime.settings import Settings
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import Row, make_contractor, make_project
@@ -26,20 +24,6 @@ from ticketing.vocabulary import Priority
 @pytest.fixture
 def clock() -> FixedClock:
     return FixedClock(MONDAY)
-
-
-@pytest.fixture
-def platform(settings: Settings, clock: FixedClock) -> Iterator[Platform]:
-    platform = Platform.connect(settings, clock=clock)
-    platform.declare()
-    yield platform
-    platform.close()
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
 
 
 def row_of(connection: Connection, ticket_id: UUID) -> Row:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -17,6 +14,7 @@ from admin_api.app import create_app
 from sql.database import queries
 from tests.factories import Row, make_contractor, make_project, make_team, make_team_member, make_user
 from tests.factories_access import client_as
+from tests.races import race_of_requests
 from ticketing.directory import ContractorView, ProjectView, UserView
 from ticketing.statuses import StatusView
 from ticketing.teams import service
@@ -53,17 +51,6 @@ def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
     assert (answer.status_code, body["success"], body["error"]["code"]) == (status, False, code), body
     error: dict[str, Any] = body["error"]
     return error
-
-
-def race(*moves: Callable[[], Any]) -> list[int]:
-    start = threading.Barrier(len(moves), timeout=WAIT)
-
-    def run(move: Callable[[], Any]) -> int:
-        start.wait()
-        return int(move().status_code)
-
-    with ThreadPoolExecutor(len(moves)) as pool:
-        return sorted(future.result(WAIT) for future in [pool.submit(run, move) for move in moves])
 
 
 def names(client: FlaskClient, path: str) -> list[str]:
@@ -112,7 +99,7 @@ class TestTeams:
     def test_of_two_who_make_it_one_does(self, app: Flask, platform: Platform) -> None:
         others = [client_as(app, platform, "manager") for _ in range(2)]
         moves = [lambda one=one: one.post(TEAMS, json={"name": "North"}) for one in others]
-        assert race(*moves) == [201, 409]
+        assert race_of_requests(*moves) == [201, 409]
 
     def test_of_two_who_change_what_they_read_one_is_told(
         self, app: Flask, platform: Platform, client: FlaskClient
@@ -124,7 +111,7 @@ class TestTeams:
             lambda one=one, text=text: one.put(url, json={"description": text}, headers=etag)
             for one, text in zip(others, ("first", "second"), strict=True)
         ]
-        assert race(*moves) == [200, 409]
+        assert race_of_requests(*moves) == [200, 409]
         stale = {"description": "x", "updated_at": "2026-01-01T00:00:00Z"}
         error_of(client.put(url, json=stale), 409, "STALE_WRITE")
 
@@ -207,9 +194,9 @@ class TestMembers:
         url = f"{TEAMS}/{make(platform, make_team)['id']}/members"
         person = {"first_name": "T", "last_name": "E", "user_id": str(make(platform, make_user)["id"])}
         others = [client_as(app, platform, "manager") for _ in range(2)]
-        assert race(*[lambda one=one: one.post(url, json=person) for one in others]) == [201, 409]
+        assert race_of_requests(*[lambda one=one: one.post(url, json=person) for one in others]) == [201, 409]
         lead = {"first_name": "T", "last_name": "E", "is_team_lead": True}
-        assert race(*[lambda one=one: one.post(url, json=lead) for one in others]) == [201, 409]
+        assert race_of_requests(*[lambda one=one: one.post(url, json=lead) for one in others]) == [201, 409]
 
     def test_a_team_can_be_full(self, client: FlaskClient, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(service, "MOST_MEMBERS", 1)
@@ -320,7 +307,10 @@ class TestStatuses:
         error_of(client.post(f"{API}/statuses", json={"code": "open", "name": "Open"}), 409, "DUPLICATE_ERROR")
         others = [client_as(app, platform, "manager") for _ in range(2)]
         body = {"code": "parked", "name": "Parked"}
-        assert race(*[lambda one=one: one.post(f"{API}/statuses", json=body) for one in others]) == [201, 409]
+        assert race_of_requests(*[lambda one=one: one.post(f"{API}/statuses", json=body) for one in others]) == [
+            201,
+            409,
+        ]
 
     def test_other_verbs_are_405(self, client: FlaskClient) -> None:
         for method in ("PUT", "PATCH", "DELETE"):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -13,12 +11,11 @@ from uuid import UUID
 import pytest
 
 from jobs.platform import Platform
-from runtime.errors import FibreflowError
-from runtime.settings import Settings
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import Row, make_contractor, make_drop, make_project, make_team, make_team_member, make_ticket
 from tests.factories_tickets import NOON, complete_steps, make_actor, make_readiness_check, make_risk
+from tests.races import race
 from ticketing import ticket_views, tickets
 from ticketing.errors import (
     AlreadyExists,
@@ -40,20 +37,6 @@ WAIT = 20
 @pytest.fixture
 def clock() -> FixedClock:
     return FixedClock(NOON)
-
-
-@pytest.fixture
-def platform(settings: Settings, clock: FixedClock) -> Iterator[Platform]:
-    platform = Platform.connect(settings, clock=clock)
-    platform.declare()
-    yield platform
-    platform.close()
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
 
 
 @pytest.fixture
@@ -509,30 +492,13 @@ class TestSeeing:
 class TestRacing:
     """Two callers at once: one wins, the other is told what is wrong with a clear 409."""
 
-    def race(self, platform: Platform, moves: list[Callable[[], Any]]) -> tuple[list[Any], list[FibreflowError]]:
-        start = threading.Barrier(len(moves), timeout=WAIT)
-
-        def run(move: Callable[[], Any]) -> Any:
-            start.wait()
-            try:
-                return move()
-            except FibreflowError as error:
-                return error
-
-        with ThreadPoolExecutor(len(moves)) as pool:
-            ends = [future.result(WAIT) for future in [pool.submit(run, move) for move in moves]]
-        return [end for end in ends if not isinstance(end, FibreflowError)], [
-            end for end in ends if isinstance(end, FibreflowError)
-        ]
-
     def test_of_approval_and_rejection_one_wins(
         self, platform: Platform, connection: Connection, manager: Actor
     ) -> None:
         for _ in range(5):
             ticket = make_ticket(connection, status="qa_in_progress", created_at=NOON)
             complete_steps(connection, ticket["id"])
-            won, lost = self.race(
-                platform,
+            won, lost = race(
                 [
                     lambda ticket=ticket: update(platform, manager, ticket["id"], status="qa_approved"),
                     lambda ticket=ticket: update(
@@ -550,8 +516,7 @@ class TestRacing:
     ) -> None:
         ticket = create(platform, manager)
         seen = version(ticket["updated_at"])
-        won, lost = self.race(
-            platform,
+        won, lost = race(
             [
                 lambda n=n: update(platform, manager, ticket["id"], address=f"{n} Main Rd", updated_at=seen)
                 for n in range(4)
@@ -577,7 +542,7 @@ class TestRacing:
     def test_of_two_creations_for_one_reference_one_wins(
         self, platform: Platform, connection: Connection, manager: Actor
     ) -> None:
-        won, lost = self.race(platform, [lambda: create(platform, manager, source="qcontact", external_id="FT1")] * 2)
+        won, lost = race([lambda: create(platform, manager, source="qcontact", external_id="FT1")] * 2)
         assert len(won) == 1
         assert [type(error) for error in lost] == [AlreadyExists]
         row = connection.execute("select count(*) as n from verification_steps").fetchone()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -19,6 +16,7 @@ from tests.factories import Row, make_ticket
 from tests.factories_access import client_as
 from tests.factories_readiness import ONT, make_photo, make_photos
 from tests.factories_tickets import make_actor
+from tests.races import at_once
 from ticketing import ticket_views, verification
 from ticketing.errors import ConditionNotMet, Forbidden, NotFound, StaleWrite
 from ticketing.people import SYSTEM, Actor
@@ -30,12 +28,6 @@ if TYPE_CHECKING:
     from sql.database import Connection
 
 WAIT = 20
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    with platform.read() as connection:
-        yield connection
 
 
 @pytest.fixture
@@ -147,22 +139,9 @@ class TestSteps:
 
 
 class TestRacing:
-    def race(self, moves: list[Callable[[], Any]]) -> list[Any]:
-        start = threading.Barrier(len(moves), timeout=WAIT)
-
-        def run(move: Callable[[], Any]) -> Any:
-            start.wait()
-            try:
-                return move()
-            except FibreflowError as error:
-                return error
-
-        with ThreadPoolExecutor(len(moves)) as pool:
-            return [future.result(WAIT) for future in [pool.submit(run, move) for move in moves]]
-
     def test_of_two_who_complete_a_step_one_wins(self, platform: Platform, connection: Connection, ticket: Row) -> None:
         people = [make_actor(connection, "qa"), make_actor(connection, "manager")]
-        ends = self.race(
+        ends = at_once(
             [lambda person=person: change(platform, person, ticket["id"], 9, is_complete=True) for person in people]
         )
         (won,) = [end for end in ends if isinstance(end, dict)]
@@ -176,7 +155,7 @@ class TestRacing:
         self, platform: Platform, connection: Connection, technician: Actor, ticket: Row
     ) -> None:
         numbers = [1, 2, 3, 4]
-        self.race([lambda n=n: change(platform, technician, ticket["id"], n, is_complete=True) for n in numbers])
+        at_once([lambda n=n: change(platform, technician, ticket["id"], n, is_complete=True) for n in numbers])
         told = {event["details"]["progress"] for event in events(connection, ticket["id"])}
         assert told == {"1/12", "2/12", "3/12", "4/12"}
 
