@@ -12,13 +12,14 @@ from admin_api.auth import requires
 from admin_api.blueprints import blueprint
 from admin_api.context import now, platform, unit_of_work
 from admin_api.idempotency import idempotent
+from admin_api.project_settings import DEFAULT, project_or_default
 from admin_api.requests import parse_uuid
 from admin_api.responses import Failure, Success, success
 from jobs import operations
 from jobs.work import Work
 from ticketing.errors import InvalidInput, NotFound
 from ticketing.paging import DEFAULT_ROWS, MAX_ROWS, PageRequest
-from ticketing.people import Role, find_project
+from ticketing.people import Role
 from ticketing.repeat_faults import service, thresholds, views
 from ticketing.repeat_faults.requests import (
     Faults,
@@ -34,7 +35,6 @@ from ticketing.vocabulary import EscalationScope, EscalationStatus, EscalationTy
 
 api = blueprint("escalations")
 
-DEFAULT = "default"
 
 # Faults of every company and every team come together in a place: for those who may see all of them.
 SEES: tuple[Role, ...] = ("manager", "operator", "qa", "viewer")
@@ -209,7 +209,7 @@ def list_thresholds() -> Response:
 def put_thresholds(project_id: str, body: ThresholdsChange) -> Response:
     """Set the thresholds of a project (its id or code) or, as `default`, of every project without its own."""
     with unit_of_work() as work:
-        project = _project(work, project_id)
+        project = project_or_default(work.connection, project_id)
         changed = thresholds.put(work, project, body)
         if changed["before"] != changed["after"]:
             _audit(work, "repeat_fault_thresholds_set", project, changed, body.reason)
@@ -221,22 +221,12 @@ def put_thresholds(project_id: str, body: ThresholdsChange) -> Response:
 def drop_thresholds(project_id: str, query: ReasonQuery) -> Response:
     """Take away a project's own thresholds: the default counts again."""
     with unit_of_work() as work:
-        project = _project(work, project_id)
+        project = project_or_default(work.connection, project_id)
         if project is None:
             raise NotFound("The default thresholds can be changed, not taken away")
         before = thresholds.drop(work, project)
         _audit(work, "repeat_fault_thresholds_dropped", project, {"before": before, "after": None}, query.reason)
         return success(thresholds.list_thresholds(work.connection), "The default thresholds count again")
-
-
-def _project(work: Work, text: str) -> UUID | None:
-    """Return the project that a path names, None for the default. Raises NotFound."""
-    if text == DEFAULT:
-        return None
-    project = find_project(work.connection, text)
-    if project is None:
-        raise NotFound("No project has this id or code", details={"project_id": text})
-    return project
 
 
 def _audit(work: Work, action: str, project: UUID | None, changed: dict[str, Any], reason: str | None) -> None:

@@ -13,6 +13,7 @@ from admin_api.auth import requires
 from admin_api.blueprints import blueprint
 from admin_api.context import actor, platform, unit_of_work
 from admin_api.idempotency import idempotent
+from admin_api.project_settings import DEFAULT, project_or_default
 from admin_api.requests import parse_uuid
 from admin_api.responses import Failure, Success, success
 from admin_api.versions import expected_versions, with_version
@@ -21,12 +22,9 @@ from jobs.work import Work
 from ticketing.errors import NotFound
 from ticketing.guarantee import service
 from ticketing.guarantee.requests import GuaranteeChanges, Installations, PeriodsChange, PeriodsView
-from ticketing.people import find_project
 from ticketing.vocabulary import BillingClassification, FaultCause, GuaranteeStatus
 
 api = blueprint("guarantee")
-
-DEFAULT = "default"
 
 
 class PeriodsInForce(BaseModel):
@@ -153,7 +151,7 @@ def list_periods() -> Response:
 def put_periods(project_id: str, body: PeriodsChange) -> Response:
     """Set the periods of a project (its id or code) or, as `default`, of every project without its own."""
     with unit_of_work() as work:
-        project = _project(work, project_id)
+        project = project_or_default(work.connection, project_id)
         changed = service.put_periods(work, project, body)
         if changed["before"] != changed["after"]:
             _audit(work, "guarantee_periods_set", project, changed, body.reason)
@@ -165,22 +163,12 @@ def put_periods(project_id: str, body: PeriodsChange) -> Response:
 def drop_periods(project_id: str, query: ReasonQuery) -> Response:
     """Take away a project's own periods: the default counts again."""
     with unit_of_work() as work:
-        project = _project(work, project_id)
+        project = project_or_default(work.connection, project_id)
         if project is None:
             raise NotFound("The default periods can be changed, not taken away")
         before = service.drop_periods(work, project)
         _audit(work, "guarantee_periods_dropped", project, {"before": before, "after": None}, query.reason)
         return success(service.list_periods(work.connection), "The default periods count again")
-
-
-def _project(work: Work, text: str) -> UUID | None:
-    """Return the project that a path names, None for the default. Raises NotFound."""
-    if text == DEFAULT:
-        return None
-    project = find_project(work.connection, text)
-    if project is None:
-        raise NotFound("No project has this id or code", details={"project_id": text})
-    return project
 
 
 def _audit(work: Work, action: str, project: UUID | None, changed: dict[str, Any], reason: str | None) -> None:

@@ -12,13 +12,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from admin_api.auth import requires
 from admin_api.blueprints import blueprint
 from admin_api.context import actor, now, platform, unit_of_work
+from admin_api.project_settings import DEFAULT, project_or_default
 from admin_api.requests import parse_uuid, with_plus
 from admin_api.responses import Failure, Meta, Success, success
 from jobs import operations
 from jobs.work import Work
 from ticketing.errors import InvalidInput, NotFound
 from ticketing.faults.rules import Period, first_moment, moment_after, parse_period
-from ticketing.people import find_project
 from ticketing.sla import compliance, service, settings
 from ticketing.sla.compliance import DEFAULT_DAYS, ComplianceRequest, Grouping
 from ticketing.sla.service import ClockView, PauseRequest
@@ -28,7 +28,6 @@ from ticketing.vocabulary import Priority
 
 api = blueprint("sla")
 
-DEFAULT = "default"
 
 _Moment = Annotated[str, BeforeValidator(with_plus)]
 _Unset = BeforeValidator(lambda value: None if value == "" else value)
@@ -173,7 +172,7 @@ def resume(ticket_id: str) -> Response:
 def list_targets(query: TargetsQuery) -> Response:
     """List the targets that count for a project, or for all that have none of their own (`project_id` null)."""
     with platform().read() as connection:
-        project = _project(connection, query.project_id or DEFAULT)
+        project = project_or_default(connection, query.project_id or DEFAULT)
         return success(settings.list_targets(connection, project))
 
 
@@ -186,7 +185,7 @@ def put_target(project_id: str, priority: str, body: TargetChange, query: Reason
     """
     wanted = _priority(priority)
     with unit_of_work() as work:
-        project = _project(work.connection, project_id)
+        project = project_or_default(work.connection, project_id)
         before, after = settings.put_target(work, project, wanted, body)
         changed = {"before": _told(before), "after": _told(after)}
         if changed["before"] != changed["after"]:
@@ -200,7 +199,7 @@ def drop_target(project_id: str, priority: str, query: ReasonQuery) -> Response:
     """Take away a project's own target: the default counts again."""
     wanted = _priority(priority)
     with unit_of_work() as work:
-        project = _project(work.connection, project_id)
+        project = project_or_default(work.connection, project_id)
         if project is None:
             raise NotFound("The default targets can be changed, not taken away")
         before = settings.drop_target(work, project, wanted)
@@ -232,16 +231,6 @@ def _priority(text: str) -> Priority:
     except ValueError as error:
         problem = f"must be one of {', '.join(Priority)}"
         raise InvalidInput(f"priority: {problem}", details={"priority": problem}) from error
-
-
-def _project(connection: Any, text: str) -> UUID | None:
-    """Return the project that is named, None for `default`. Raises NotFound."""
-    if text == DEFAULT:
-        return None
-    project = find_project(connection, text)
-    if project is None:
-        raise NotFound("No project has this id or code", details={"project_id": text})
-    return project
 
 
 def _told(target: dict[str, Any] | None) -> dict[str, Any] | None:
