@@ -5,15 +5,11 @@ Names are compared in lower case, as the database sorts them; of two alike the i
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from ticketing.errors import InvalidInput
-from ticketing.paging import MAX_ROWS
+from ticketing.paging import MAX_ROWS, bad_cursor, parts_of, to_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +21,19 @@ class NamePosition:
 
     def cursor(self) -> str:
         """Return the position as opaque text, safe in a URL."""
-        text = json.dumps([self.name, str(self.id)], separators=(",", ":"))
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+        return to_cursor(self.name, str(self.id))
 
     @classmethod
     def from_cursor(cls, cursor: str) -> NamePosition:
         """Read a cursor that a list by name gave out. Raises InvalidInput for anything else."""
         try:
-            padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-            name, row_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+            name, row_id = parts_of(cursor)
             position = cls(name, UUID(row_id))
-        except (ValueError, TypeError, AttributeError, binascii.Error) as error:
-            raise _bad_cursor() from error
+        except (ValueError, TypeError, AttributeError) as error:
+            raise bad_cursor() from error
         if not isinstance(name, str) or "\0" in name:
-            raise _bad_cursor()
+            raise bad_cursor()
         return position
-
-
-def _bad_cursor() -> InvalidInput:
-    problem = "not a cursor of this list; begin again without one"
-    return InvalidInput(f"cursor: {problem}", details={"cursor": problem})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,8 +10,8 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from sql.database import Connection, queries
-from ticketing.errors import InvalidInput, NotFound
-from ticketing.paging import DEFAULT_ROWS, MAX_DEPTH, fetch_planned
+from ticketing.errors import NotFound
+from ticketing.paging import DEFAULT_ROWS, MAX_DEPTH, bad_cursor, fetch_planned, parts_of, to_cursor
 from ticketing.people import Actor, find_project
 from ticketing.risks.rules import days_ahead
 from ticketing.ticket_access import Sight
@@ -97,23 +94,20 @@ class RiskPosition:
     def cursor(self) -> str:
         """Return the position as opaque text, safe in a URL."""
         expiry = self.expiry.isoformat() if self.expiry else None
-        text = json.dumps([self.rank, expiry, self.created_at.isoformat(), str(self.id)], separators=(",", ":"))
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+        return to_cursor(self.rank, expiry, self.created_at.isoformat(), str(self.id))
 
     @classmethod
     def from_cursor(cls, cursor: str) -> RiskPosition:
         """Read a cursor that this list gave out. Raises InvalidInput for anything else."""
-        problem = "not a cursor of this list; begin again without one"
         try:
-            padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-            rank, expiry, created_at, row_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+            rank, expiry, created_at, row_id = parts_of(cursor)
             known = LIST_ORDER[range(1, len(LIST_ORDER) + 1).index(rank)]
             expires = datetime.fromisoformat(expiry) if expiry else None
             position = cls(_rank(known), expires, datetime.fromisoformat(created_at), UUID(row_id))
-        except (ValueError, TypeError, AttributeError, binascii.Error) as error:
-            raise InvalidInput(f"cursor: {problem}", details={"cursor": problem}) from error
+        except (ValueError, TypeError, AttributeError) as error:
+            raise bad_cursor() from error
         if position.created_at.tzinfo is None or (expires and expires.tzinfo is None):
-            raise InvalidInput(f"cursor: {problem}", details={"cursor": problem})
+            raise bad_cursor()
         return position
 
 
