@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from sql.database import Connection, queries
 from ticketing.errors import ConditionNotMet, Duplicate, Forbidden, InvalidInput
 from ticketing.events import UnitOfWork
+from ticketing.input_text import TextInput
 from ticketing.vocabulary import TERMINAL_STATUSES
 
 MOST_STATUSES = 200
@@ -38,7 +39,7 @@ class StatusView(BaseModel):
     qcontact_status: str | None
 
 
-class NewStatus(BaseModel):
+class NewStatus(TextInput):
     """A label to be added, beneath the status `parent_id` if that is given."""
 
     model_config = ConfigDict(extra="ignore")
@@ -51,14 +52,6 @@ class NewStatus(BaseModel):
     icon: Text = "circle"
     display_order: int = Field(default=1000, ge=0, le=1_000_000)
     qcontact_status: Text | None = None
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_zero_characters(cls, value: Any) -> Any:
-        """PostgreSQL's text has no room for them."""
-        if isinstance(value, str) and "\0" in value:
-            raise ValueError("must not hold zero characters")
-        return value
 
 
 def list_statuses(

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from ticketing.input_text import TextInput
 from ticketing.vocabulary import (
     DR_NUMBER_PATTERN,
     EXTERNAL_ID_MAX_LENGTH,
@@ -68,18 +69,10 @@ class Position(BaseModel):
     longitude: float = Field(ge=-180, le=180)
 
 
-class _TicketInput(BaseModel):
+class _TicketInput(TextInput):
     """Keys that are not known are dropped; numbers where text is due are taken as text: screens send `"zone_id": 3`."""
 
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_zero_characters(cls, value: Any) -> Any:
-        """PostgreSQL's text has no room for them."""
-        if isinstance(value, str) and "\0" in value:
-            raise ValueError("must not hold zero characters")
-        return value
 
 
 class NewTicket(_TicketInput):

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from ticketing.errors import ConditionNotMet, StaleWrite
+from ticketing.input_text import no_zero_characters
 from ticketing.people import Role
 from ticketing.ticket_changes import version
 from ticketing.vocabulary import TERMINAL_STATUSES, Status
@@ -33,13 +34,7 @@ class Overruling(BaseModel):
     overruled_by: UUID | None = Field(default=None, description="You; an admin may name somebody else")
     overruled_at: AwareDatetime | None = Field(default=None, description="The word of QA that you have seen and change")
 
-    @field_validator("note", mode="before")
-    @classmethod
-    def _no_zero_characters(cls, value: Any) -> Any:
-        """PostgreSQL's text has no room for them."""
-        if isinstance(value, str) and "\0" in value:
-            raise ValueError("must not hold zero characters")
-        return value
+    _no_zero_characters = field_validator("note", mode="before")(no_zero_characters)
 
 
 def says_the_same(photo: Mapping[str, Any], word: Overruling, person: UUID) -> bool:

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from ticketing.guarantee.rules import BILLABLE, FIELDS, FIRST_DAY, LONGEST_DAYS
+from ticketing.input_text import no_zero_characters
 from ticketing.ticket_input import TEXT_MAX_LENGTH, DrNumber
 from ticketing.vocabulary import BillingClassification, GuaranteeStatus
 
@@ -37,12 +38,7 @@ class GuaranteeChanges(BaseModel):
     reason: Why | None = Field(default=None, description="Needed wherever a person decides otherwise than the rules")
     updated_at: AwareDatetime | None = Field(default=None, description="The version of the ticket that you saw")
 
-    @field_validator("reason")
-    @classmethod
-    def _no_zero_characters(cls, value: str | None) -> str | None:
-        if value and "\0" in value:
-            raise ValueError("must not hold zero characters")
-        return value
+    _no_zero_characters = field_validator("reason")(no_zero_characters)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 from pydantic import model_validator as validates_whole
 
+from ticketing.input_text import TextInput
 from ticketing.ticket_input import DESCRIPTION_MAX_LENGTH, Optional
 from ticketing.vocabulary import NoteType, NoteVisibility
 
@@ -17,19 +18,10 @@ Attachment = Annotated[str, StringConstraints(strip_whitespace=True, min_length=
 Author = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 
 
-class NoteInput(BaseModel):
+class NoteInput(TextInput):
     """Keys that are not known are dropped."""
 
     model_config = ConfigDict(extra="ignore")
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_zero_characters(cls, value: Any) -> Any:
-        """PostgreSQL's text has no room for them."""
-        texts = value if isinstance(value, list) else [value]
-        if any(isinstance(text, str) and "\0" in text for text in texts):
-            raise ValueError("must not hold zero characters")
-        return value
 
 
 def _not_the_systems(value: NoteType) -> NoteType:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from ticketing.input_text import TextInput
 from ticketing.repeat_faults.rules import LONGEST_WINDOW_DAYS, MOST_FAULTS
 from ticketing.ticket_input import DESCRIPTION_MAX_LENGTH, TEXT_MAX_LENGTH
 from ticketing.vocabulary import EscalationStatus, EscalationType
@@ -17,17 +18,7 @@ Faults = Annotated[int, Field(ge=1, le=MOST_FAULTS)]
 WindowDays = Annotated[int, Field(ge=1, le=LONGEST_WINDOW_DAYS)]
 
 
-class _Input(BaseModel):
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_zero_characters(cls, value: Any) -> Any:
-        """PostgreSQL's text has no room for them."""
-        if isinstance(value, str) and "\0" in value:
-            raise ValueError("must not hold zero characters")
-        return value
-
-
-class Resolution(_Input):
+class Resolution(TextInput):
     """How an escalation was resolved, and by whom."""
 
     model_config = ConfigDict(extra="ignore")
@@ -44,7 +35,7 @@ class Resolution(_Input):
         return status
 
 
-class Investigation(_Input):
+class Investigation(TextInput):
     """That somebody looks into an escalation, and what it asks for if that has become clear."""
 
     model_config = ConfigDict(extra="ignore")
@@ -52,7 +43,7 @@ class Investigation(_Input):
     escalation_type: EscalationType | None = None
 
 
-class ThresholdsChange(_Input):
+class ThresholdsChange(TextInput):
     """How many faults in how many days are too many, whole; `updated_at` is the version that the caller saw."""
 
     model_config = ConfigDict(extra="forbid")

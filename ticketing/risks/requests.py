@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from ticketing.days import whole_day_end
+from ticketing.input_text import TextInput
 from ticketing.ticket_input import DESCRIPTION_MAX_LENGTH, Optional
 from ticketing.vocabulary import RiskType
 
@@ -16,16 +17,8 @@ Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 StepNumber = Annotated[int, Field(ge=1, le=12)]
 
 
-class _RiskInput(BaseModel):
+class _RiskInput(TextInput):
     model_config = ConfigDict(extra="ignore")
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_zero_characters(cls, value: Any) -> Any:
-        """PostgreSQL's text has no room for them."""
-        if isinstance(value, str) and "\0" in value:
-            raise ValueError("must not hold zero characters")
-        return value
 
 
 class NewRisk(_RiskInput):

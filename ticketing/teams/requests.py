@@ -8,15 +8,14 @@ from typing import Annotated, Any, Self
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
-    field_validator,
     model_validator,
 )
 
+from ticketing.input_text import TextInput
 from ticketing.ticket_input import Optional
 
 DEFAULT_TYPE = "internal"
@@ -51,16 +50,8 @@ Phone = Annotated[str, StringConstraints(max_length=30), AfterValidator(to_e164)
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_address)]
 
 
-class _TeamInput(BaseModel):
+class _TeamInput(TextInput):
     model_config = ConfigDict(extra="ignore")
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_zero_characters(cls, value: Any) -> Any:
-        """PostgreSQL's text has no room for them."""
-        if isinstance(value, str) and "\0" in value:
-            raise ValueError("must not hold zero characters")
-        return value
 
 
 class NewTeam(_TeamInput):

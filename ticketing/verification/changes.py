@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from ticketing.input_text import no_zero_characters
 from ticketing.ticket_input import Optional, Prose
 
 URL_MAX_LENGTH = 2_000
@@ -44,13 +45,7 @@ class StepChanges(BaseModel):
     photo_verified: bool | None = Field(default=None, description="QA has looked at the photo and found it good")
     notes: Annotated[Prose | None, Optional] = None
 
-    @field_validator("photo_url", "notes", mode="before")
-    @classmethod
-    def _no_zero_characters(cls, value: Any) -> Any:
-        """PostgreSQL's text has no room for them."""
-        if isinstance(value, str) and "\0" in value:
-            raise ValueError("must not hold zero characters")
-        return value
+    _no_zero_characters = field_validator("photo_url", "notes", mode="before")(no_zero_characters)
 
     def given(self) -> dict[str, Any]:
         """Return the fields to change with their new values. For a flag, null means the same as leaving it out."""
