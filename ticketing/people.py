@@ -59,6 +59,10 @@ class ActingUser:
     user_id: UUID | None
     on_behalf: bool = False
 
+    def details(self) -> dict[str, str]:
+        """Return what an event's details tell of it: nothing, or for whom an admin acted."""
+        return {"on_behalf_of": str(self.user_id)} if self.on_behalf else {}
+
 
 def acting_user(connection: Connection, actor: Actor, claimed: str | None, field: str) -> ActingUser:
     """Return who is recorded as having done something, where a request may name the person itself (`created_by` ...).

@@ -15,7 +15,7 @@ from sql.database import queries
 from ticketing.errors import AlreadyExists, Forbidden, InvalidInput, StaleWrite
 from ticketing.events import UnitOfWork
 from ticketing.guarantee.classification import follow_change
-from ticketing.people import ActingUser, acting_user, resolve_references
+from ticketing.people import acting_user, resolve_references
 from ticketing.sla import clocks
 from ticketing.sla.rules import first_response
 from ticketing.status import Facts, require_move
@@ -39,7 +39,8 @@ from ticketing.ticket_events import (
     TicketUpdated,
 )
 from ticketing.ticket_input import NewTicket, TicketChanges, position_columns
-from ticketing.ticket_views import load_sight, no_such_ticket, read_ticket
+from ticketing.ticket_locks import lock_ticket
+from ticketing.ticket_views import read_ticket
 from ticketing.vocabulary import FAULT_TYPES, Status
 
 _REFERENCES = ("assigned_to", "assigned_contractor_id", "assigned_team_id", "project_id")
@@ -66,7 +67,7 @@ def create(work: UnitOfWork, new: NewTicket) -> dict[str, Any]:
         TicketCreated(
             ticket_id=made["id"],
             after={"ticket_uid": made["ticket_uid"]} | {k: v for k, v in beginning.items() if k not in assignment},
-            details=details | _on_behalf(creator),
+            details=details | creator.details(),
         )
     )
     if assignment:
@@ -84,7 +85,7 @@ def update(
     reference that points at nothing, Forbidden, InvalidStatusTransition and ConditionNotMet. A request that changes
     nothing writes nothing.
     """
-    ticket = _lock(work, ticket_id)
+    ticket = lock_ticket(work, ticket_id)
     _require_version(work, ticket, {*expected} or _seen(changes.updated_at))
     given = changes.given()
     given |= resolve_references(work.connection, {field: given[field] for field in _REFERENCES if field in given})
@@ -103,7 +104,7 @@ def cancel(
 
     Raises NotFound, Forbidden, StaleWrite, and InvalidStatusTransition where the machine has no way to cancelled.
     """
-    ticket = _lock(work, ticket_id)
+    ticket = lock_ticket(work, ticket_id)
     if not work.actor.has_role(*MAY_DELETE):
         raise Forbidden("Your role may not delete tickets")
     _require_version(work, ticket, {*expected})
@@ -117,7 +118,7 @@ def move_by_handover(work: UnitOfWork, ticket_id: UUID, target: Status, handover
     Raises NotFound, InvalidStatusTransition and ConditionNotMet.
     """
     closer = str(handover_by) if handover_by else None
-    _move_and_write(work, _lock(work, ticket_id), {}, target.value, closer=closer, by_handover=True)
+    _move_and_write(work, lock_ticket(work, ticket_id), {}, target.value, closer=closer, by_handover=True)
 
 
 def _beginning(work: UnitOfWork, new: NewTicket) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -159,16 +160,6 @@ def _taken(work: UnitOfWork, new: NewTicket) -> AlreadyExists:
         f"{new.external_id} of {new.source.value} is ticket {held['ticket_uid']} already",
         details={"ticket_id": str(held["id"]), "ticket_uid": held["ticket_uid"]},
     )
-
-
-def _lock(work: UnitOfWork, ticket_id: UUID) -> dict[str, Any]:
-    sight = load_sight(work.connection, work.actor)
-    ticket: dict[str, Any] | None = queries("tickets").lock_ticket(
-        work.connection, ticket_id=ticket_id, **sight.parameters()
-    )
-    if ticket is None:
-        raise no_such_ticket(ticket_id)
-    return ticket
 
 
 def _seen(updated_at: datetime | None) -> set[str]:
@@ -238,7 +229,7 @@ def _move_and_write(
         require_move(ticket["status"], target, replace(facts, by_handover=by_handover))
         if target == Status.CLOSED:
             acting = acting_user(work.connection, work.actor, closer, "closed_by")
-            closed_by, details = acting.user_id, details | _on_behalf(acting)
+            closed_by, details = acting.user_id, details | acting.details()
     moved = consequences(ticket, target, now=work.now, closed_by=closed_by)
     withdrawn = {"qa_ready": False} if withdraws_readiness(changed) and ticket["qa_ready"] else {}
     if withdraws_readiness(changed):
@@ -298,7 +289,3 @@ def _record(
             before = json_ready({field: ticket[field] for field in fields})
             told = details if kind is TicketStatusChanged or not moved else {}
             work.record(kind(ticket_id=ticket["id"], before=before, after=json_ready(fields), details=told))
-
-
-def _on_behalf(acting: ActingUser) -> dict[str, Any]:
-    return {"on_behalf_of": str(acting.user_id)} if acting.on_behalf else {}

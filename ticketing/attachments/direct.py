@@ -18,6 +18,7 @@ from ticketing.errors import AlreadyExists, ConditionNotMet, InvalidInput, NotFo
 from ticketing.events import UnitOfWork
 from ticketing.people import Actor, acting_user
 from ticketing.ticket_input import Optional
+from ticketing.ticket_locks import lock_ticket
 from ticketing.ticket_views import get_ticket
 
 
@@ -41,7 +42,7 @@ def request_upload(work: UnitOfWork, ticket_id: UUID, wanted: UploadRequest, val
     Raises NotFound, Forbidden, ConditionNotMet where the ticket is over, and InvalidInput.
     """
     rules.require_size(wanted.file_size, "file_size")
-    ticket = service.lock_ticket(work, ticket_id)
+    ticket = lock_ticket(work, ticket_id)
     rules.require_may_add(work.actor, ticket["status"])
     acting = acting_user(work.connection, work.actor, wanted.uploaded_by, "uploaded_by")
     said = service.Said(step_id=wanted.verification_step_id, step_number=wanted.step_number)
@@ -97,7 +98,7 @@ def confirm(
     Raises what `service.add` raises, AlreadyExists for the second of two who confirm it, ConditionNotMet where the
     time for it is over.
     """
-    service.lock_ticket(work, upload["ticket_id"])
+    lock_ticket(work, upload["ticket_id"])
     locked = queries("attachments").lock_attachment_upload(work.connection, upload_id=upload["id"])
     if locked is None:
         raise _no_such_upload(upload["id"])

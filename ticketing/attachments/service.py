@@ -19,7 +19,8 @@ from ticketing.errors import AlreadyExists, InvalidInput
 from ticketing.events import UnitOfWork
 from ticketing.people import ActingUser, Actor, acting_user
 from ticketing.ticket_changes import json_ready
-from ticketing.ticket_views import get_ticket, load_sight, no_such_ticket
+from ticketing.ticket_locks import find_and_lock_ticket, lock_ticket
+from ticketing.ticket_views import get_ticket
 
 # What the timeline tells of a file.
 _TOLD = ("filename", "file_type", "mime_type", "file_size", "file_sha256", "step_number", "is_evidence")
@@ -59,7 +60,7 @@ def add(
     reviewed = _withdraw_review(work, ticket_id, step, evidence, facts.kind.file_type)
     added = read_attachment(work.connection, attachment_id)
     after = {name: added[name] for name in _TOLD} | dict.fromkeys(reviewed, False)
-    work.record(_event(AttachmentUploaded, added, before=reviewed, after=after, details=_on_behalf(acting)))
+    work.record(_event(AttachmentUploaded, added, before=reviewed, after=after, details=acting.details()))
     return added
 
 
@@ -70,8 +71,7 @@ def delete(work: UnitOfWork, attachment_id: UUID) -> None:
     is over, a handover has the file on record, or a complete step would lose its only photo.
     """
     ticket_id = queries("attachments").find_ticket_of_attachment(work.connection, attachment_id=attachment_id)
-    sight = load_sight(work.connection, work.actor)
-    ticket = queries("tickets").lock_ticket(work.connection, ticket_id=ticket_id, **sight.parameters())
+    ticket = find_and_lock_ticket(work, ticket_id)
     if ticket is None:
         raise no_such_attachment(attachment_id)
     row = queries("attachments").lock_attachment(work.connection, attachment_id=attachment_id)
@@ -90,17 +90,6 @@ def name_pictures(work: UnitOfWork, attachment_id: UUID, *, thumbnail_key: str, 
         work.connection, attachment_id=attachment_id, thumbnail_key=thumbnail_key, preview_key=preview_key
     )
     return named > 0
-
-
-def lock_ticket(work: UnitOfWork, ticket_id: UUID) -> dict[str, Any]:
-    """Take the ticket for changing. Raises NotFound for one that the actor may not see."""
-    sight = load_sight(work.connection, work.actor)
-    ticket: dict[str, Any] | None = queries("tickets").lock_ticket(
-        work.connection, ticket_id=ticket_id, **sight.parameters()
-    )
-    if ticket is None:
-        raise no_such_ticket(ticket_id)
-    return ticket
 
 
 def find_step(connection: Connection, ticket_id: UUID, said: Said) -> int | None:
@@ -191,7 +180,3 @@ def _event(
         after=json_ready(after),
         details={"attachment_id": str(row["id"]), **details},
     )
-
-
-def _on_behalf(acting: ActingUser) -> dict[str, Any]:
-    return {"on_behalf_of": str(acting.user_id)} if acting.on_behalf else {}

@@ -22,7 +22,7 @@ from ticketing.evidence.rules import Facts, Look, Policy, Verdict, judge
 from ticketing.evidence.views import read_photo
 from ticketing.people import acting_user
 from ticketing.ticket_changes import json_ready
-from ticketing.ticket_views import load_sight
+from ticketing.ticket_locks import find_and_lock_ticket
 from ticketing.vocabulary import TERMINAL_STATUSES, InspectionStatus
 
 
@@ -87,7 +87,7 @@ def inspect(work: UnitOfWork, ticket_id: UUID, attachment_id: UUID, look: Look, 
 
     What QA has said stands: then only the reasons are kept. A photo of a ticket that is over is not judged again.
     """
-    ticket = _lock_ticket(work, ticket_id)
+    ticket = find_and_lock_ticket(work, ticket_id)
     photo = queries("evidence").lock_photo(work.connection, attachment_id=attachment_id)
     if ticket is None or photo is None:
         return None
@@ -120,7 +120,7 @@ def overrule(work: UnitOfWork, attachment_id: UUID, word: Overruling) -> dict[st
     if not work.actor.has_role(*MAY_OVERRULE):
         raise Forbidden("Your role may not overrule the inspection of a photo")
     found = find_photo(work.connection, attachment_id)
-    ticket = _lock_ticket(work, found["ticket_id"]) if found else None
+    ticket = find_and_lock_ticket(work, found["ticket_id"]) if found else None
     photo = queries("evidence").lock_photo(work.connection, attachment_id=attachment_id)
     if ticket is None or photo is None:
         raise no_such_photo(attachment_id)
@@ -142,14 +142,6 @@ def overrule(work: UnitOfWork, attachment_id: UUID, word: Overruling) -> dict[st
 def no_such_photo(attachment_id: UUID) -> NotFound:
     """Return the error for an evidence photo that does not exist, or not for the one who asks."""
     return NotFound(f"Photo {attachment_id} not found", details={"attachment_id": str(attachment_id)})
-
-
-def _lock_ticket(work: UnitOfWork, ticket_id: UUID) -> dict[str, Any] | None:
-    sight = load_sight(work.connection, work.actor)
-    ticket: dict[str, Any] | None = queries("tickets").lock_ticket(
-        work.connection, ticket_id=ticket_id, **sight.parameters()
-    )
-    return ticket
 
 
 def _person(work: UnitOfWork, word: Overruling) -> UUID:

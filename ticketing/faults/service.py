@@ -8,13 +8,12 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from sql.database import queries
 from ticketing import tickets
 from ticketing.errors import InvalidInput
 from ticketing.events import UnitOfWork
 from ticketing.faults.rules import details_after, parse_cause
 from ticketing.ticket_input import DESCRIPTION_MAX_LENGTH, TicketChanges
-from ticketing.ticket_views import load_sight, no_such_ticket
+from ticketing.ticket_locks import lock_ticket
 from ticketing.vocabulary import FaultCause
 
 
@@ -40,10 +39,7 @@ def attribute(
     Raises InvalidInput for an unknown cause, listing the known ones, and whatever `tickets.update` raises.
     """
     cause = parse_cause(attribution.fault_cause)
-    sight = load_sight(work.connection, work.actor)
-    ticket = queries("tickets").lock_ticket(work.connection, ticket_id=ticket_id, **sight.parameters())
-    if ticket is None:
-        raise no_such_ticket(ticket_id)
+    ticket = lock_ticket(work, ticket_id)
     details = details_after(ticket["fault_cause"], ticket["fault_cause_details"], cause, _given(attribution))
     changes = {"fault_cause": cause, "fault_cause_details": details, "updated_at": attribution.updated_at}
     return tickets.update(work, ticket_id, TicketChanges.model_validate(changes), expected=expected)

@@ -18,7 +18,7 @@ from ticketing.guarantee.requests import GuaranteeChanges, Installation, Periods
 from ticketing.guarantee.rules import FIELDS, Periods
 from ticketing.people import Actor
 from ticketing.ticket_changes import json_ready, next_version, version
-from ticketing.ticket_views import load_sight, no_such_ticket
+from ticketing.ticket_locks import lock_ticket
 
 _PERIOD_FIELDS = tuple(Periods.__dataclass_fields__)
 
@@ -37,9 +37,7 @@ def change(
     Raises NotFound, StaleWrite if the ticket changed since the version that the caller saw, and InvalidInput for an
     installation that lies ahead.
     """
-    sight = load_sight(work.connection, work.actor)
-    if queries("tickets").lock_ticket(work.connection, ticket_id=ticket_id, **sight.parameters()) is None:
-        raise no_such_ticket(ticket_id)
+    lock_ticket(work, ticket_id)
     before = queries("guarantee").show_guarantee(work.connection, ticket_id=ticket_id)
     seen = {version(changes.updated_at)} if changes.updated_at else set()
     _require_version(before["updated_at"], {*expected} or seen)

@@ -21,7 +21,8 @@ from ticketing.handover.requests import NewHandover
 from ticketing.handover.rules import MAY_HAND_OVER, OWNERS, GateResult, GatesFailed, evaluate, facts_of, path
 from ticketing.handover.views import read_snapshot
 from ticketing.people import ActingUser, acting_user
-from ticketing.ticket_views import load_sight, no_such_ticket, read_ticket
+from ticketing.ticket_locks import lock_ticket
+from ticketing.ticket_views import read_ticket
 from ticketing.vocabulary import HandoverType, Status
 
 
@@ -35,7 +36,7 @@ def hand_over(work: UnitOfWork, ticket_id: UUID, new: NewHandover, actual: Check
     if not work.actor.has_role(*MAY_HAND_OVER):
         raise Forbidden("Your role may not hand tickets over")
     new.require_owners()
-    ticket = _lock(work, ticket_id)
+    ticket = lock_ticket(work, ticket_id)
     acting = acting_user(work.connection, work.actor, str(new.handover_by), "handover_by")
     ownership = queries("handover").get_ownership(work.connection, ticket_id=ticket_id)
     files = list_files(work.connection, ticket_id)
@@ -49,16 +50,6 @@ def hand_over(work: UnitOfWork, ticket_id: UUID, new: NewHandover, actual: Check
     _append(work, row)
     _record(work, row, ownership, gates, acting)
     return read_snapshot(work.connection, row["id"])
-
-
-def _lock(work: UnitOfWork, ticket_id: UUID) -> dict[str, Any]:
-    sight = load_sight(work.connection, work.actor)
-    ticket: dict[str, Any] | None = queries("tickets").lock_ticket(
-        work.connection, ticket_id=ticket_id, **sight.parameters()
-    )
-    if ticket is None:
-        raise no_such_ticket(ticket_id)
-    return ticket
 
 
 def _require_gates(connection: Connection, ticket_id: UUID, kind: HandoverType, broken: tuple[str, ...]) -> GateResult:

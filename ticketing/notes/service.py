@@ -13,9 +13,9 @@ from ticketing.notes import events
 from ticketing.notes.requests import NewNote, NoteChanges
 from ticketing.notes.rules import CHANGEABLE, difference, require_may_change, require_may_write
 from ticketing.notes.views import no_such_note, read_note
-from ticketing.people import ActingUser, acting_user
+from ticketing.people import acting_user
 from ticketing.ticket_changes import next_version, version
-from ticketing.ticket_views import load_sight, no_such_ticket
+from ticketing.ticket_locks import lock_ticket
 
 
 def add(work: UnitOfWork, ticket_id: UUID, new: NewNote, author_name: str | None = None) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def add(work: UnitOfWork, ticket_id: UUID, new: NewNote, author_name: str | None
     Forbidden, NotFound for a ticket that the actor may not see, InvalidInput.
     """
     require_may_write(work.actor)
-    _lock_ticket(work, ticket_id)
+    lock_ticket(work, ticket_id)
     acting = acting_user(work.connection, work.actor, new.created_by, "created_by")
     values = new.model_dump(mode="json", exclude={"created_by"})
     nameless = acting.user_id is None
@@ -38,7 +38,7 @@ def add(work: UnitOfWork, ticket_id: UUID, new: NewNote, author_name: str | None
         **values,
     )
     told = {name: values[name] for name in ("note_type", "visibility", "is_resolution")}
-    details = {"note_id": str(note_id), **told} | _on_behalf(acting)
+    details = {"note_id": str(note_id), **told} | acting.details()
     work.record(events.NoteAdded(ticket_id=ticket_id, note_id=note_id, details=details))
     return read_note(work.connection, ticket_id, note_id)
 
@@ -81,17 +81,11 @@ def remove(work: UnitOfWork, ticket_id: UUID, note_id: UUID) -> None:
 
 
 def _lock(work: UnitOfWork, ticket_id: UUID, note_id: UUID) -> dict[str, Any]:
-    _lock_ticket(work, ticket_id)
+    lock_ticket(work, ticket_id)
     note: dict[str, Any] | None = queries("notes").lock_note(work.connection, ticket_id=ticket_id, note_id=note_id)
     if note is None:
         raise no_such_note(note_id)
     return note
-
-
-def _lock_ticket(work: UnitOfWork, ticket_id: UUID) -> None:
-    sight = load_sight(work.connection, work.actor)
-    if queries("tickets").lock_ticket(work.connection, ticket_id=ticket_id, **sight.parameters()) is None:
-        raise no_such_ticket(ticket_id)
 
 
 def _require_version(note: dict[str, Any], expected: Collection[str]) -> None:
@@ -101,7 +95,3 @@ def _require_version(note: dict[str, Any], expected: Collection[str]) -> None:
             "The note changed after you read it: read it again, then decide",
             details={"expected": sorted(expected), "updated_at": present, "content": note["content"]},
         )
-
-
-def _on_behalf(acting: ActingUser) -> dict[str, Any]:
-    return {"on_behalf_of": str(acting.user_id)} if acting.on_behalf else {}

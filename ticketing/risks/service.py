@@ -8,13 +8,13 @@ from uuid import UUID
 from sql.database import queries
 from ticketing.errors import Forbidden, NotFound
 from ticketing.events import UnitOfWork
-from ticketing.people import ActingUser, Role, acting_user
+from ticketing.people import Role, acting_user
 from ticketing.risks import events
 from ticketing.risks.requests import NewRisk, RiskResolution
 from ticketing.risks.rules import outstanding, require_acceptable, require_ahead, require_resolvable
 from ticketing.risks.views import read_risk
 from ticketing.ticket_changes import json_ready
-from ticketing.ticket_views import load_sight, no_such_ticket
+from ticketing.ticket_locks import lock_ticket
 from ticketing.vocabulary import RiskStatus
 
 MAY_ACCEPT: tuple[Role, ...] = ("admin", "manager", "qa")
@@ -27,7 +27,7 @@ def accept(work: UnitOfWork, ticket_id: UUID, new: NewRisk) -> dict[str, Any]:
     ticket that the actor may not see; InvalidInput; ConditionNotMet where the ticket is closed or cancelled.
     """
     _require_role(work)
-    ticket = _lock_ticket(work, ticket_id)
+    ticket = lock_ticket(work, ticket_id)
     require_acceptable(ticket["status"])
     require_ahead(work.now, risk_expiry_date=new.risk_expiry_date, followup_date=new.followup_date)
     acting = acting_user(work.connection, work.actor, str(new.accepted_by), "accepted_by")
@@ -44,7 +44,7 @@ def accept(work: UnitOfWork, ticket_id: UUID, new: NewRisk) -> dict[str, Any]:
             ticket_id=ticket_id,
             risk_id=risk_id,
             after={"risk_status": RiskStatus.ACTIVE.value},
-            details=json_ready({"risk_id": risk_id, **values}) | _on_behalf(acting),
+            details=json_ready({"risk_id": risk_id, **values}) | acting.details(),
         )
     )
     return read_risk(work.connection, risk_id)
@@ -59,7 +59,7 @@ def resolve(work: UnitOfWork, risk_id: UUID, resolution: RiskResolution) -> dict
     ticket_id = queries("risks").find_ticket_of_risk(work.connection, risk_id=risk_id)
     if ticket_id is None:
         raise NotFound(f"Risk acceptance {risk_id} not found", details={"risk_id": str(risk_id)})
-    _lock_ticket(work, ticket_id)
+    lock_ticket(work, ticket_id)
     status = queries("risks").lock_risk(work.connection, risk_id=risk_id)
     require_resolvable(status)
     acting = acting_user(work.connection, work.actor, str(resolution.resolved_by), "resolved_by")
@@ -76,7 +76,7 @@ def resolve(work: UnitOfWork, risk_id: UUID, resolution: RiskResolution) -> dict
             risk_id=risk_id,
             before={"risk_status": status},
             after={"risk_status": RiskStatus.RESOLVED.value},
-            details={"risk_id": str(risk_id), "resolution_notes": resolution.resolution_notes} | _on_behalf(acting),
+            details={"risk_id": str(risk_id), "resolution_notes": resolution.resolution_notes} | acting.details(),
         )
     )
     return read_risk(work.connection, risk_id)
@@ -85,17 +85,3 @@ def resolve(work: UnitOfWork, risk_id: UUID, resolution: RiskResolution) -> dict
 def _require_role(work: UnitOfWork) -> None:
     if not work.actor.has_role(*MAY_ACCEPT):
         raise Forbidden("Your role may not accept or resolve risks")
-
-
-def _lock_ticket(work: UnitOfWork, ticket_id: UUID) -> dict[str, Any]:
-    sight = load_sight(work.connection, work.actor)
-    ticket: dict[str, Any] | None = queries("tickets").lock_ticket(
-        work.connection, ticket_id=ticket_id, **sight.parameters()
-    )
-    if ticket is None:
-        raise no_such_ticket(ticket_id)
-    return ticket
-
-
-def _on_behalf(acting: ActingUser) -> dict[str, Any]:
-    return {"on_behalf_of": str(acting.user_id)} if acting.on_behalf else {}

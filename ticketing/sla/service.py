@@ -27,7 +27,8 @@ from ticketing.sla.rules import (
     resumed_due,
 )
 from ticketing.ticket_changes import json_ready
-from ticketing.ticket_views import get_ticket, load_sight, no_such_ticket
+from ticketing.ticket_locks import lock_ticket
+from ticketing.ticket_views import get_ticket
 from ticketing.vocabulary import Status
 
 MAY_PAUSE: tuple[Role, ...] = ("admin", "manager", "qa")
@@ -144,9 +145,7 @@ def _moved(row: dict[str, Any], clock: Clock, now: datetime) -> dict[str, Any]:
 
 
 def _lock(work: UnitOfWork, ticket_id: UUID) -> dict[str, Any]:
-    sight = load_sight(work.connection, work.actor)
-    if queries("tickets").lock_ticket(work.connection, ticket_id=ticket_id, **sight.parameters()) is None:
-        raise no_such_ticket(ticket_id)
+    lock_ticket(work, ticket_id)
     if not work.actor.has_role(*MAY_PAUSE):
         raise Forbidden("Your role may not pause or resume the clock of a ticket")
     row: dict[str, Any] = queries("sla").get_clock(work.connection, ticket_id=ticket_id)

@@ -12,7 +12,8 @@ from ticketing.errors import AlreadyExists, NotFound, StaleWrite
 from ticketing.events import TicketEvent, UnitOfWork
 from ticketing.people import ActingUser, Actor, acting_user
 from ticketing.ticket_changes import json_ready, version
-from ticketing.ticket_views import load_sight, no_such_ticket, read_ticket
+from ticketing.ticket_locks import lock_ticket
+from ticketing.ticket_views import load_sight, read_ticket
 from ticketing.verification import rules
 from ticketing.verification.changes import StepChanges
 
@@ -65,7 +66,7 @@ def change_step(work: UnitOfWork, ticket_id: UUID, number: int, changes: StepCha
     Raises NotFound, Forbidden, ConditionNotMet naming what is missing, and StaleWrite when somebody else has completed
     the step already. A request that changes nothing writes nothing.
     """
-    ticket = _lock(work, ticket_id)
+    ticket = lock_ticket(work, ticket_id)
     rows = {row["step_number"]: row for row in _rows(work.connection, ticket_id)}
     row = rows.get(number)
     if row is None:
@@ -85,16 +86,6 @@ def change_step(work: UnitOfWork, ticket_id: UUID, number: int, changes: StepCha
 
 def _rows(connection: Connection, ticket_id: UUID) -> list[dict[str, Any]]:
     return list(queries("verification").list_verification_steps(connection, ticket_id=ticket_id))
-
-
-def _lock(work: UnitOfWork, ticket_id: UUID) -> dict[str, Any]:
-    sight = load_sight(work.connection, work.actor)
-    ticket: dict[str, Any] | None = queries("tickets").lock_ticket(
-        work.connection, ticket_id=ticket_id, **sight.parameters()
-    )
-    if ticket is None:
-        raise no_such_ticket(ticket_id)
-    return ticket
 
 
 def _acting(work: UnitOfWork, changes: StepChanges) -> ActingUser:
