@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
+from datetime import time
 from pathlib import Path
 from typing import Literal
 
@@ -89,8 +90,44 @@ class Settings(BaseSettings):
     # How long before its ticket a photo may have been taken.
     evidence_capture_slack_hours: float = Field(default=24.0, ge=0, le=24 * 365)
 
+    # QContact, the client's CRM. Without an address nothing is asked of it. `qcontact_queue` is the record id of the user
+    # to whom the partner's cases are assigned there; with a password the client signs in by itself, else it lives on
+    # the three token values.
     qcontact_url: str | None = None
+    qcontact_email: str | None = None
+    qcontact_password: SecretStr | None = None
+    qcontact_uid: str | None = None
+    qcontact_access_token: SecretStr | None = None
+    qcontact_client: SecretStr | None = None
+    qcontact_queue: str | None = Field(default=None, pattern=r"^[0-9]{1,19}$")
+    qcontact_timeout: float = Field(default=30.0, gt=0, le=300)
+    qcontact_connections: int = Field(default=10, ge=1, le=50)
+    # Whether status, assignment and notes are written back there.
+    qcontact_push: bool = True
+    qcontact_webhook_secret: SecretStr | None = None
+    # What a caller of the cron routes must present as a bearer token; without one nobody may call them.
+    cron_secret: SecretStr | None = None
+
+    # WAHA, the gateway to WhatsApp. `waha_webhook_url` is where it is to send its events, if it is to be told.
     waha_url: str | None = None
+    waha_api_key: SecretStr | None = None
+    waha_session: str = Field(default="default", pattern=r"^[A-Za-z0-9_-]{1,54}$")
+    waha_timeout: float = Field(default=20.0, ge=1, le=300)
+    waha_webhook_url: str | None = None
+    waha_webhook_secret: SecretStr | None = None
+
+    # When and how fast notices may go out; local times, and counts by session and by contact.
+    notices_quiet_from: time = time(20, 0)
+    notices_quiet_until: time = time(7, 0)
+    notices_per_minute: int = Field(default=6, ge=1, le=6_000)
+    notices_per_day: int = Field(default=500, ge=1, le=100_000)
+    notices_per_contact_per_hour: int = Field(default=4, ge=1, le=1_000)
+    notices_per_contact_per_day: int = Field(default=20, ge=1, le=10_000)
+
+    # After so many failures in a row an integration is left alone for so long (doubled each time, up to the longest).
+    breaker_failures: int = Field(default=5, ge=1, le=100)
+    breaker_wait: float = Field(default=15.0, gt=0, le=3_600)
+    breaker_longest_wait: float = Field(default=300.0, gt=0, le=86_400)
 
     @classmethod
     def settings_customise_sources(
