@@ -90,9 +90,9 @@ class Settings(BaseSettings):
     # How long before its ticket a photo may have been taken.
     evidence_capture_slack_hours: float = Field(default=24.0, ge=0, le=24 * 365)
 
-    # QContact, the client's CRM. Without an address nothing is asked of it. `qcontact_queue` is the record id of the user
-    # to whom the partner's cases are assigned there; with a password the client signs in by itself, else it lives on
-    # the three token values.
+    # QContact, the client's CRM; without an address nothing is asked of it. `qcontact_queue` is the record id of the
+    # user to whom the partner's cases are assigned there. With a password the client signs in by itself, else it lives
+    # on the three token values.
     qcontact_url: str | None = None
     qcontact_email: str | None = None
     qcontact_password: SecretStr | None = None
