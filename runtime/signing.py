@@ -20,7 +20,7 @@ class Signer:
     """Signs texts for one purpose; a signature for another purpose never fits."""
 
     def __init__(self, secret: bytes, purpose: str) -> None:
-        self._key = hmac.digest(secret, f"fibreflow:{purpose}".encode(), "sha256")
+        self._key = _derived(secret, purpose)
 
     @classmethod
     def from_settings(cls, settings: Settings, purpose: str) -> Signer:
@@ -35,6 +35,18 @@ class Signer:
     def is_valid(self, signature: str, *parts: str) -> bool:
         """Whether the signature is the one of the parts; takes as long for a near miss as for a far one."""
         return hmac.compare_digest(self.sign(*parts).encode(), signature.encode("utf-8", "replace"))
+
+
+def derive_key(settings: Settings, purpose: str) -> bytes:
+    """Return this installation's key of 32 bytes for one purpose; no other purpose's key can be told from it.
+
+    Raises SettingsError when the installation's secret cannot be kept.
+    """
+    return _derived(_secret(settings), purpose)
+
+
+def _derived(secret: bytes, purpose: str) -> bytes:
+    return hmac.digest(secret, f"fibreflow:{purpose}".encode(), "sha256")
 
 
 def _secret(settings: Settings) -> bytes:
