@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from psycopg.types.json import Jsonb
+from psycopg.types.range import Range
 
 from tests.integration.schema_rows import AFTER, BEFORE, NOW, SHA
 
@@ -239,6 +240,14 @@ CHECKS: list[tuple[str, dict[str, Any], str]] = [
     ("whatsapp_notifications", {"status": "delivered", "sent_at": NOW}, "delivered_has_time"),
     ("whatsapp_notifications", {"status": "read", "sent_at": NOW}, "read_has_time"),
     ("whatsapp_notifications", {"status": "failed", "failed_at": NOW}, "failed_has_reason"),
+    ("whatsapp_notifications", {"dedupe_key": "a"}, "dedupe_whole"),
+    ("whatsapp_notifications", {"held_at": NOW, "held_by_name": "Thandi"}, "hold_whole"),
+    ("whatsapp_notifications", {"hold_reason": "wait"}, "hold_whole"),
+    ("whatsapp_contacts", {"phone": "082 123 4567"}, "phone_e164"),
+    ("whatsapp_contacts", {"exists_on_whatsapp": True}, "checked_whole"),
+    ("whatsapp_contacts", {"opted_out_at": NOW}, "opt_out_whole"),
+    ("whatsapp_contacts", {"opted_out_at": NOW, "opted_out_reason": " "}, "opt_out_whole"),
+    ("whatsapp_contacts", {"last_dr_number": "DR1737348"}, "last_dr_whole"),
 ]
 
 # Rules about who did something: they need a person who exists. The column, and what else breaks the rule.
@@ -276,6 +285,10 @@ TAKEN: list[tuple[str, dict[str, Any], str]] = [
     ("attachment_uploads", {"storage_key": "a"}, "attachment_uploads_storage_key_key"),
     ("handover_snapshots", {"chain_number": 1}, "handover_snapshots_chain_number_key"),
     ("weekly_reports", {"year": 2026, "week_number": 47, "sequence": 1}, "weekly_reports_week_sequence_key"),
-    ("whatsapp_notifications", {"dedupe_key": "a"}, "whatsapp_notifications_dedupe_key_key"),
+    (
+        "whatsapp_notifications",
+        {"dedupe_key": "a", "dedupe_window": Range(BEFORE, AFTER)},
+        "whatsapp_notifications_said_once",
+    ),
     ("repeat_fault_escalations", {"scope_value": "LAW.P.A002"}, "repeat_fault_escalations_one_open"),
 ]

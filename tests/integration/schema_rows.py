@@ -205,5 +205,6 @@ ACCEPTED: dict[str, Callable[[Connection], Row]] = {
         "recipient_phone": "+27821234567",
         "message_content": "Ticket FF100001 is yours",
     },
+    "whatsapp_contacts": lambda _: {"phone": "+27821234567"},
 }
 """By table. All but `verification_step_types`, which is full with its twelve, can be inserted as they are."""
