@@ -24,7 +24,7 @@ alter table whatsapp_notifications add column held_by uuid references users (id)
 alter table whatsapp_notifications add column held_by_name text;
 alter table whatsapp_notifications add column hold_reason text;
 alter table whatsapp_notifications add constraint whatsapp_notifications_hold_whole check (
-    (held_at is null and held_by is null and held_by_name is null and hold_reason is null)
+    (held_at is null and held_by_name is null and hold_reason is null)
     or (held_at is not null and held_by_name is not null and hold_reason is not null and hold_reason ~ '\S')
 );
 create index whatsapp_notifications_held_idx on whatsapp_notifications (created_at desc, id desc) where held_at is not null;
@@ -52,7 +52,7 @@ create table whatsapp_contacts (
     constraint whatsapp_contacts_phone_e164 check (phone ~ '^\+[1-9][0-9]{6,14}$'),
     constraint whatsapp_contacts_checked_whole check ((exists_on_whatsapp is null) = (checked_at is null)),
     constraint whatsapp_contacts_opt_out_whole check (
-        (opted_out_at is null and opted_out_by is null and opted_out_reason is null)
+        (opted_out_at is null and opted_out_reason is null)
         or (opted_out_at is not null and opted_out_reason is not null and opted_out_reason ~ '\S')
     ),
     constraint whatsapp_contacts_last_dr_whole check ((last_dr_number is null) = (last_dr_at is null))
