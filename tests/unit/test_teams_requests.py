@@ -13,33 +13,7 @@ from pydantic import ValidationError
 
 from ticketing.errors import InvalidInput
 from ticketing.name_paging import NamePageRequest, NamePosition, containing, name_page
-from ticketing.teams.requests import NewMember, NewTeam, TeamChanges, to_e164
-
-
-@pytest.mark.parametrize(
-    ("said", "number"),
-    [
-        ("082 123 4567", "+27821234567"),
-        ("(011) 123-4567", "+27111234567"),
-        ("+27 82 123 4567", "+27821234567"),
-        ("0027821234567", "+27821234567"),
-        ("+44.20.7946.0958", "+442079460958"),
-    ],
-)
-def test_numbers_are_kept_in_e164(said: str, number: str) -> None:
-    assert to_e164(said) == number
-    assert to_e164(number) == number
-
-
-@pytest.mark.parametrize("said", ["", "12", "0821234", "+0821234567", "082 CALL ME", "+1234567890123456", "٠٨٢١٢٣٤٥٦٧"])
-def test_what_is_no_number_is_refused(said: str) -> None:
-    with pytest.raises(ValueError, match="telephone number"):
-        to_e164(said)
-
-
-@given(st.from_regex(r"0[1-9][0-9]{8}", fullmatch=True))
-def test_every_local_number_is_south_african(number: str) -> None:
-    assert to_e164(number) == "+27" + number[1:]
+from ticketing.teams.requests import NewMember, NewTeam, TeamChanges
 
 
 @pytest.mark.parametrize(

@@ -16,24 +16,11 @@ from pydantic import (
 )
 
 from ticketing.input_text import TextInput
+from ticketing.phones import Phone
 from ticketing.ticket_input import Optional
 
 DEFAULT_TYPE = "internal"
-_PUNCTUATION = re.compile(r"[\s().\-/]")
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-
-
-def to_e164(value: str) -> str:
-    """Return a telephone number in E.164; one without a country is South African. Raises ValueError for no number."""
-    digits = _PUNCTUATION.sub("", value)
-    if digits.startswith("00"):
-        digits = "+" + digits[2:]
-    elif re.fullmatch(r"0[1-9][0-9]{8}", digits):
-        digits = "+27" + digits[1:]
-    if not _E164.fullmatch(digits):
-        raise ValueError("must be a telephone number, such as 082 123 4567 or +27 82 123 4567")
-    return digits
 
 
 def _address(value: str) -> str:
@@ -46,7 +33,6 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 Reference = Annotated[Words | None, Optional]
-Phone = Annotated[str, StringConstraints(max_length=30), AfterValidator(to_e164)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_address)]
 
 
