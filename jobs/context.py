@@ -110,6 +110,11 @@ class JobContext:
         self.platform.wire.tell(work.news)
 
     @property
+    def in_transaction(self) -> bool:
+        """Whether a unit of work of this attempt is open; nobody outside is called meanwhile."""
+        return self._stepping or self._work is not None
+
+    @property
     def saved(self) -> dict[str, Any]:
         """What an earlier attempt saved with `save`; empty at first."""
         return self._claim.saved or {}

@@ -53,6 +53,27 @@ class Discard(Exception):
     """Raise this to fail without another try: the input can never succeed. The message says what to do."""
 
 
+class PutOff(BaseException):
+    """Raised to run the job again at `until` (aware) without using up an attempt, from however deep inside its body.
+
+    What the final unit of work held is undone. Not to be caught by job bodies. Raises ValueError for a naive moment.
+    """
+
+    def __init__(self, until: datetime, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = snooze(until, reason)
+
+    @property
+    def until(self) -> datetime:
+        """When the job is to run again."""
+        return self.outcome.until
+
+    @property
+    def reason(self) -> str:
+        """Why it does not run now, for whoever looks at the job."""
+        return self.outcome.reason
+
+
 class JobCancelled(BaseException):
     """Raised at a checkpoint of a job whose cancellation was requested; not to be caught by job bodies."""
 

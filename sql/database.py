@@ -136,6 +136,15 @@ class Database:
         with self.connection() as connection, connection.transaction():
             yield connection
 
+    @contextmanager
+    def connection_apart(self) -> Iterator[Connection]:
+        """Lend a connection of the pool in autocommit mode, even where each thread has its own.
+
+        For threads that live briefly, and for what must commit whatever the thread's own connection is in the middle of.
+        """
+        with self._pool.connection() as connection:
+            yield connection
+
     def release_thread(self) -> None:
         """Close the connection that the calling thread had to itself; for threads that come to their end."""
         if self._pinned is not None:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from jobs.attempt import Attempt
 from jobs.context import JobContext
 from jobs.ledger import Claim, Settlement
-from jobs.outcomes import Cancel, Discard, Done, JobCancelled, JobTimedOut, Outcome, Snooze, Superseded
+from jobs.outcomes import Cancel, Discard, Done, JobCancelled, JobTimedOut, Outcome, PutOff, Snooze, Superseded
 from jobs.platform import Platform
 from jobs.registry import Kind
 from jobs.storable import storable, storable_json
@@ -59,6 +59,8 @@ class Runner:
         except Superseded:
             log.warning("attempt_superseded", fence=attempt.claim.fence)
             settlement = None
+        except PutOff as put_off:
+            settlement = self._settled(attempt, put_off.outcome)
         except BaseException as error:  # noqa: BLE001 - whatever a body raises, sys.exit included, is its outcome
             settlement = self._failed(kind, attempt, error)
         finally:

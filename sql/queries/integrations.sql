@@ -1,0 +1,30 @@
+-- name: get_state(integration)^
+-- Reads how things stand with a service.
+select * from integration_states where integration = :integration;
+
+-- name: lock_state(integration)^
+-- Reads how things stand with a service, to change it.
+select * from integration_states where integration = :integration for update;
+
+-- name: list_states()
+-- Lists how things stand with every service, and how we are signed in there.
+select s.*, t.signed_in_at, t.sign_in_attempted_at, t.sign_in_outcome
+from integration_states s
+left join integration_sessions t using (integration)
+order by s.integration;
+
+-- name: claim_probe(integration, probe, now, until)$
+-- Makes one caller the one that tries a service again; gives nothing to the others.
+update integration_states
+set state = 'half_open', probe = :probe, retry_at = :until, changed_at = :now
+where integration = :integration and state in ('open', 'half_open') and retry_at <= :now and held_at is null
+returning integration;
+
+-- name: write_state(integration, state, failures, waits, opened_at, retry_at, probe, error_code, error_message, last_failure_at, last_success_at, now)!
+-- Writes the state that a locked row has come to.
+update integration_states
+set state = :state, failures = :failures, waits = :waits, opened_at = :opened_at, retry_at = :retry_at, probe = :probe,
+    last_error_code = :error_code, last_error_message = :error_message, last_failure_at = :last_failure_at,
+    last_success_at = :last_success_at,
+    changed_at = case when state = :state then changed_at else :now end
+where integration = :integration;
