@@ -23,8 +23,9 @@ from sql.migrate import check
 if TYPE_CHECKING:
     from jobs.platform import Platform
 
-# Operators and load balancers ask these often, and most of all when something is wrong.
-UNLIMITED = frozenset({"health.alive", "health.ready", "health.metrics"})
+# Operators and load balancers ask these often, and most of all when something is wrong. A gateway tells of each message
+# several times from one address; who does not know its secret costs one signature.
+UNLIMITED = frozenset({"health.alive", "health.ready", "health.metrics", "webhooks.qcontact", "webhooks.waha"})
 
 
 def create_app(

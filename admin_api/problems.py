@@ -67,6 +67,7 @@ _HTTP_MESSAGES = {
 }
 _OVERRIDES = "fibreflow_statuses"
 _PLAIN = "fibreflow_plain_failures"
+_TEXT = "fibreflow_text_failures"
 _ON_FAILURE = "fibreflow_on_failure"
 _AT_THE_DOOR = (401, 403, 429)
 
@@ -92,6 +93,12 @@ def plain_failures(view: View) -> View:
     Who is not let in at all is told so as everywhere.
     """
     setattr(view, _PLAIN, True)
+    return view
+
+
+def text_failures(view: View) -> View:
+    """Declare that a route's failures are `{"success": false, "error": text}`, the door's too."""
+    setattr(view, _TEXT, True)
     return view
 
 
@@ -165,6 +172,8 @@ def _unexpected(error: Exception) -> Response:
 
 def _failure(code: str, message: str, status: int, details: Any = None) -> Response:
     view = current_app.view_functions.get(request.endpoint or "")
+    if getattr(view, _TEXT, False):
+        return bare({"success": False, "error": message, "meta": {"timestamp": context.now()}}, status)
     if getattr(view, _PLAIN, False) and status not in _AT_THE_DOOR:
         return bare({"error": message}, status)
     if status == 500 and hasattr(view, _ON_FAILURE):

@@ -30,6 +30,7 @@ from admin_api.api import (
     tickets,
     timeline,
     verification,
+    webhooks,
     weekly_reports,
     workers,
 )
@@ -63,6 +64,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     tickets.api,
     timeline.api,
     verification.api,
+    webhooks.api,
     weekly_reports.api,
     workers.api,
 )
