@@ -49,9 +49,9 @@ class Outcome(NamedTuple):
 class Sandbox:
     """A service outside, as a server on loopback. Subclasses add `@route` methods and keep their state in memory.
 
-    Routes run one at a time under `lock`, together with their entry in the journal, so the journal's order is the
-    order of effect; they must be quick and must not call out (override `started` and `stopping` for threads that do).
-    Faults and latency happen outside the lock. Raises ValueError for a host that is not loopback.
+    Routes run one at a time under `lock`, together with `admit`, `dressed` and their entry in the journal, so the
+    journal's order is the order of effect; they must be quick and must not call out (override `started` and `stopping`
+    for threads that do). Faults and latency happen outside the lock. Raises ValueError for a host that is not loopback.
     """
 
     name = "sandbox"
@@ -111,6 +111,14 @@ class Sandbox:
         """Return what the sandbox holds, for `GET /_sandbox/state`."""
         return {}
 
+    def admit(self, request: Request) -> Answer | None:  # noqa: ARG002 - for those who override it
+        """Return the answer to a request that may not reach its route (no credentials), None to let it pass."""
+        return None
+
+    def dressed(self, request: Request, answer: Answer) -> Answer:  # noqa: ARG002 - for those who override it
+        """Return what goes out for an answer of a route, or of `admit`; for what every answer carries."""
+        return answer
+
     def fault_answer(self, fault: str, request: Request) -> Answer:  # noqa: ARG002 - for those who override it
         """Return how this service words a fault; override it for what the service says differently."""
         if fault == "bad_gateway_html":
@@ -132,7 +140,7 @@ class Sandbox:
                 cut = fault in ("cut_before", "hang")
                 answer = None if cut else self.fault_answer(fault or "", request)
             else:
-                answer = self._run(request)
+                answer = self.dressed(request, self.admit(request) or self._run(request))
             lost = fault in ("cut_after", "cut_midway")
             self._note(request, None if lost else answer, fault, handled=fault not in BEFORE)
             if fault == "server_error_after":
