@@ -88,8 +88,8 @@ def after_success(was: Standing, caller: UUID, now: datetime) -> Standing | None
 def after_failure(was: Standing, error: OutsideError, caller: UUID, now: datetime, limits: Limits) -> Standing | None:
     """Return how things stand after an outage; None when it tells nothing.
 
-    It opens when enough calls in a row failed, when the one that tried again failed, or when the service asked to be left
-    alone, and then for as long as it asked.
+    It opens when enough calls in a row failed, when the one that tried again failed, or when the service asked to be
+    left alone, and then for as long as it asked.
     """
     if not was.concerns(caller):
         return None

@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from integrations.outside import Integration, OutsideError
+from integrations.qcontact.client import QContactClient
+from integrations.waha.client import WahaClient
 from jobs.breaker import LONGEST_REQUESTED, Limits, Standing, after_failure, after_giving_up, after_success
 from jobs.outcomes import PutOff
+from jobs.tokens import SharedTokens
+from runtime.clock import Clock
 from runtime.identifiers import uuid7
 from runtime.logging import get_logger, mask_text
-from sql.database import Connection, queries
+from runtime.settings import Settings
+from sql.database import Connection, Database, queries
 
 if TYPE_CHECKING:
     from jobs.context import JobContext
@@ -39,9 +44,9 @@ def calling(job: JobContext, integration: Integration) -> Iterator[Breaker]:
     """Call a service outside within this block; the call must be the only thing in it.
 
     Raises PutOff, which job bodies need not catch, when the service is to be left alone: before the block, or in place
-    of the OutsideError that made it so. Other failures leave the block as they are. For many calls, or calls from several
-    threads, wrap each in `breaker.call()`; the block itself counts nothing then. Raises RuntimeError inside a unit of
-    work: no transaction waits for somebody outside.
+    of the OutsideError that made it so. Other failures leave the block as they are. For many calls, or calls from
+    several threads, wrap each in `breaker.call()`; the block itself counts nothing then. Raises RuntimeError inside a
+    unit of work: no transaction waits for somebody outside.
     """
     if job.in_transaction:
         raise RuntimeError("nobody outside is called while a unit of work is open")
@@ -181,6 +186,45 @@ class Breaker:
 
     def _now(self) -> datetime:
         return self._platform.clock.now()
+
+
+class Outside:
+    """This process's clients of the services outside: each made on first use, and closed with the platform."""
+
+    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._qcontact: QContactClient | None = None
+        self._waha: WahaClient | None = None
+
+    @property
+    def qcontact(self) -> QContactClient:
+        """The client of QContact. Raises NotSetUp that names what to set."""
+        with self._lock:
+            if self._qcontact is None:
+                store = SharedTokens(self._settings, self._database, self._clock)
+                self._qcontact = QContactClient.from_settings(self._settings, store)
+            return self._qcontact
+
+    @property
+    def waha(self) -> WahaClient:
+        """The client of WAHA. Raises NotSetUp that names what to set."""
+        with self._lock:
+            if self._waha is None:
+                self._waha = WahaClient.from_settings(self._settings)
+            return self._waha
+
+    def close(self) -> None:
+        """Close the clients that were made."""
+        with self._lock:
+            qcontact, waha = self._qcontact, self._waha
+            self._qcontact = self._waha = None
+        if qcontact is not None:
+            qcontact.close()
+        if waha is not None:
+            waha.close()
 
 
 def write(connection: Connection, integration: Integration, standing: Standing, now: datetime) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from jobs.broker import Wire
+from jobs.outside import Outside
 from jobs.queues import QUEUES
 from jobs.registry import REGISTRY, Registry
 from jobs.work import Work
@@ -24,6 +25,7 @@ class Platform:
         self.wire = wire
         self.registry = registry
         self.clock = clock
+        self.outside = Outside(settings, database, clock)
 
     @classmethod
     def connect(cls, settings: Settings, *, clock: Clock | None = None, pinned: bool = False) -> Platform:
@@ -60,5 +62,6 @@ class Platform:
 
     def close(self) -> None:
         """Close every connection."""
+        self.outside.close()
         self.database.close()
         self.wire.close()

@@ -140,7 +140,7 @@ class Database:
     def connection_apart(self) -> Iterator[Connection]:
         """Lend a connection of the pool in autocommit mode, even where each thread has its own.
 
-        For threads that live briefly, and for what must commit whatever the thread's own connection is in the middle of.
+        For threads that live briefly, and for what must commit whatever the thread's own connection is amid.
         """
         with self._pool.connection() as connection:
             yield connection

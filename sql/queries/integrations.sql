@@ -28,3 +28,28 @@ set state = :state, failures = :failures, waits = :waits, opened_at = :opened_at
     last_success_at = :last_success_at,
     changed_at = case when state = :state then changed_at else :now end
 where integration = :integration;
+
+-- name: get_session(integration)^
+-- Reads how we are signed in to a service.
+select * from integration_sessions where integration = :integration;
+
+-- name: lock_session(integration)^
+-- Reads how we are signed in to a service, to say who signs in next.
+select * from integration_sessions where integration = :integration for update;
+
+-- name: begin_sign_in(integration, now)!
+-- Notes that a sign-in is under way.
+update integration_sessions set sign_in_attempted_at = :now, sign_in_outcome = null where integration = :integration;
+
+-- name: keep_tokens(integration, sealed_tokens, signed_in, now)$
+-- Keeps new tokens, of a sign-in or handed out with an answer, and gives their generation.
+update integration_sessions
+set sealed_tokens = :sealed_tokens, generation = generation + 1,
+    signed_in_at = case when :signed_in then :now else signed_in_at end,
+    sign_in_outcome = case when :signed_in then 'signed_in' else sign_in_outcome end
+where integration = :integration
+returning generation;
+
+-- name: fail_sign_in(integration)!
+-- Notes that the sign-in that was under way failed.
+update integration_sessions set sign_in_outcome = 'failed' where integration = :integration;
