@@ -26,6 +26,7 @@ from tests.network import block_network
 from tests.servers import TEMPLATE, TestServers
 
 if TYPE_CHECKING:
+    from integrations.qcontact.sandbox import QContactSandbox
     from jobs.platform import Platform
 
 
@@ -178,3 +179,12 @@ def private_servers(tmp_path: Path) -> Iterator[EmbeddedServers]:
         load_settings({}, environment="test", data_dir=tmp_path / "data"), tcp=True, durable=False
     ) as servers:
         yield servers
+
+
+@pytest.fixture
+def qcontact_sandbox() -> Iterator[QContactSandbox]:
+    """A QContact on loopback without cases; `settings_values` points an installation at it."""
+    from integrations.qcontact.sandbox import QContactSandbox
+
+    with QContactSandbox().serving() as sandbox:
+        yield sandbox
