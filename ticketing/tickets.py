@@ -76,11 +76,17 @@ def create(work: UnitOfWork, new: NewTicket) -> dict[str, Any]:
 
 
 def update(
-    work: UnitOfWork, ticket_id: UUID, changes: TicketChanges, *, expected: Collection[str] = ()
+    work: UnitOfWork,
+    ticket_id: UUID,
+    changes: TicketChanges,
+    *,
+    expected: Collection[str] = (),
+    cause: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Change a ticket and return it in the shape of TicketView; assignment and move of one request go together.
 
     `expected` are the versions (see `ticket_changes.version`) that the caller accepts; so is `changes.updated_at`.
+    `cause` is what the events tell besides, such as the case of the CRM that the change came from.
     Raises NotFound for a ticket that the actor may not see, StaleWrite if it changed since, InvalidInput naming each
     reference that points at nothing, Forbidden, InvalidStatusTransition and ConditionNotMet. A request that changes
     nothing writes nothing.
@@ -93,7 +99,7 @@ def update(
     target = target_status(ticket["status"], changes.requested_status, given)
     asked = target if target != ticket["status"] else None
     require_may_change(work.actor, ticket["status"], changed, asked)
-    _move_and_write(work, ticket, changed, target, reason=changes.reason, closer=changes.closed_by)
+    _move_and_write(work, ticket, changed, target, reason=changes.reason, closer=changes.closed_by, cause=cause)
     return read_ticket(work.connection, ticket_id)
 
 
@@ -219,9 +225,10 @@ def _move_and_write(
     reason: str | None = None,
     closer: str | None = None,
     by_handover: bool = False,
+    cause: Mapping[str, Any] | None = None,
 ) -> None:
     """Apply changed fields and a move together, or raise and apply neither."""
-    details: dict[str, Any] = {"reason": reason} if reason else {}
+    details: dict[str, Any] = dict(cause or {}) | ({"reason": reason} if reason else {})
     closed_by = None
     _require_cause_kept(ticket, changed)
     if target != ticket["status"]:
