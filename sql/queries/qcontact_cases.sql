@@ -1,4 +1,4 @@
--- name: claim_cases(case_ids, now)
+-- name: claim_cases(case_ids, now)!
 -- Takes cases that were never heard of until the end of the transaction, in one order for everybody.
 insert into qcontact_cases (case_id, updated_at)
 select
@@ -6,8 +6,7 @@ select
     :now::timestamptz
 from unnest(:case_ids::text []) as heard (case_id)
 order by case_id
-on conflict (case_id) do nothing
-returning case_id;
+on conflict (case_id) do nothing;
 
 -- name: find_unclaimed_tickets(references)
 -- Finds tickets of the CRM, by its reference or case id, that no case was linked with yet.
