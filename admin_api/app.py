@@ -9,7 +9,7 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from admin_api import auth, docs, limits, observing, problems, security
+from admin_api import auth, console, docs, limits, observing, problems, security
 from admin_api.api import BLUEPRINTS
 from admin_api.blueprints import Blueprint
 from admin_api.context import EXTENSION, Services
@@ -90,4 +90,5 @@ def _register(app: OpenAPI, settings: Settings, blueprints: Sequence[Blueprint])
     for api in blueprints:
         app.register_api(api)
     docs.register(app)
+    console.register(app, settings)
     auth.refuse_undeclared(app)

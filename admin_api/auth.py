@@ -20,6 +20,7 @@ from ticketing.people import ROLES, Actor, Role
 View = TypeVar("View", bound=Callable[..., Any])
 
 _ACCESS = "fibreflow_access"
+_RECOGNISED_BY = "fibreflow_recognised_by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,16 @@ def _declare(access: Access) -> Callable[[View], View]:
     return declare
 
 
+def recognised_by(sign_in_of_request: Callable[[], sign_in.SignedIn]) -> Callable[[View], View]:
+    """Declare how a route knows who sends a request, where it is not by the credentials that programs send."""
+
+    def declare(view: View) -> View:
+        setattr(view, _RECOGNISED_BY, sign_in_of_request)
+        return view
+
+    return declare
+
+
 def access_of(view: Callable[..., Any] | None) -> Access | None:
     """Return what a view declares, or None."""
     return getattr(view, _ACCESS, None)
@@ -85,7 +96,7 @@ def recognise() -> None:
     if access is None or access.public or request.method == "OPTIONS":
         return
     try:
-        signed_in = sign_in.from_request()
+        signed_in = getattr(view, _RECOGNISED_BY, sign_in.from_request)()
     except sign_in.Unauthorized as failure:
         g.sign_in_failure = failure
         return

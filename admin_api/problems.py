@@ -7,7 +7,7 @@ id, which finds the trace.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from flask import Flask, Response, current_app, request
 from pydantic import ValidationError
@@ -65,6 +65,7 @@ _HTTP_MESSAGES = {
     413: "The upload is larger than this installation takes",
     415: "This address does not take this kind of content",
 }
+_PAGES = "fibreflow_failure_pages"
 _OVERRIDES = "fibreflow_statuses"
 _PLAIN = "fibreflow_plain_failures"
 _TEXT = "fibreflow_text_failures"
@@ -120,6 +121,11 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
+def show_failures_with(app: Flask, prefix: str, show: Callable[[str, str, int, Any], Response]) -> None:
+    """Let the addresses under `prefix` show failures as pages: `show` is given code, message, status and details."""
+    app.extensions.setdefault(_PAGES, {})[prefix] = show
+
+
 def status_of(code: str) -> int:
     """Return the HTTP status of a code on the route in hand; 500 for a code that the API does not know."""
     view = current_app.view_functions.get(request.endpoint or "")
@@ -171,6 +177,9 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _failure(code: str, message: str, status: int, details: Any = None) -> Response:
+    for prefix, show in current_app.extensions.get(_PAGES, {}).items():
+        if request.path == prefix or request.path.startswith(f"{prefix}/"):
+            return cast("Response", show(code, message, status, details))
     view = current_app.view_functions.get(request.endpoint or "")
     if getattr(view, _TEXT, False):
         return bare({"success": False, "error": message, "meta": {"timestamp": context.now()}}, status)

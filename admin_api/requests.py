@@ -64,13 +64,13 @@ def body_as(model: type[Model], *, optional: bool = False) -> Model:
 
 def query_as(model: type[Model]) -> Model:
     """Return the query string as the model: fields that are lists take repeated names."""
-    return parsed(model, _fields(model, request.args))
+    return parsed(model, fields_of(model, request.args))
 
 
 def form_as(model: type[Model]) -> Model:
     """Return a submitted form as the model, uploaded files included (as werkzeug's FileStorage)."""
-    values = _fields(model, request.form)
-    return parsed(model, {**values, **_fields(model, request.files)})
+    values = fields_of(model, request.form)
+    return parsed(model, {**values, **fields_of(model, request.files)})
 
 
 def parsed(model: type[Model], value: Any) -> Model:
@@ -92,7 +92,7 @@ def invalid_input(error: ValidationError) -> InvalidInput:
     return InvalidInput(f"{field}: {wrong}{more}", details=details)
 
 
-def _fields(model: type[BaseModel], values: MultiDict[str, Any]) -> Mapping[str, Any]:
+def fields_of(model: type[BaseModel], values: MultiDict[str, Any]) -> Mapping[str, Any]:
     """Return the values under the names the model knows them by; unknown names are passed on for it to judge."""
     lists = {field.alias or name for name, field in model.model_fields.items() if _is_list(field.annotation)}
     return {name: values.getlist(name) if name in lists else values[name] for name in values}

@@ -34,7 +34,11 @@ def from_request() -> SignedIn:
     Takes `Authorization: Bearer <API key or Clerk session>` or `X-API-Key: <API key>`. Raises Unauthorized, and
     Forbidden for a person whom Clerk knows and we do not.
     """
-    credential = _credential()
+    return from_credential(_credential())
+
+
+def from_credential(credential: str) -> SignedIn:
+    """Return whose API key or Clerk session this is. Raises Unauthorized, and Forbidden as `from_request` does."""
     if credential.startswith(api_keys.MARK):
         return _with_api_key(credential)
     return _with_session(credential)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,16 +75,36 @@ class ClerkSessions:
             raise InvalidSession("The session was made for another site")
         return Session(subject=claims["sub"], session_id=claims.get("sid"))
 
+    @property
+    def handshake_url(self) -> str:
+        """Where a browser fetches the session that it has with Clerk, or signs in to get one (`redirect_url`)."""
+        return f"{self._issuer.rstrip('/')}/v1/client/handshake"
+
+    def session_of_handshake(self, token: str) -> str | None:
+        """Return the session token in what Clerk's handshake sent back; None when nobody is signed in there.
+
+        The token carries the cookies that Clerk wants set, signed with the same keys. Raises as `verify` does.
+        """
+        claims = self._decoded(token, required=())
+        for cookie in claims.get("handshake", ()):
+            name, _, rest = str(cookie).partition("=")
+            if name == "__session" and (value := rest.partition(";")[0]):
+                return value
+        return None
+
     def _claims(self, token: str) -> dict[str, Any]:
+        return self._decoded(token, required=("exp", "iat", "nbf", "iss", "sub"), issuer=self._issuer)
+
+    def _decoded(self, token: str, *, required: Sequence[str], issuer: str | None = None) -> dict[str, Any]:
         try:
             key = self._keys.get_signing_key_from_jwt(token)
             claims: dict[str, Any] = jwt.decode(
                 token,
                 key.key,
                 algorithms=[ALGORITHM],
-                issuer=self._issuer,
+                issuer=issuer,
                 leeway=LEEWAY,
-                options={"require": ["exp", "iat", "nbf", "iss", "sub"], "verify_aud": False},
+                options={"require": list(required), "verify_aud": False},
             )
         except jwt.PyJWKClientConnectionError as error:
             raise ClerkUnreachable("Sign-ins cannot be checked at the moment; try again shortly") from error

@@ -114,6 +114,13 @@ def authenticate(connection: Connection, plain: str, *, now: datetime) -> ApiKey
     return key
 
 
+def find_valid(connection: Connection, key_id: UUID, *, now: datetime) -> ApiKey | None:
+    """Return a key that still signs in, for whoever has shown it before; None for one that does not any more."""
+    row = queries("api_keys").find_key_by_id(connection, id=key_id)
+    key = _key(row) if row else None
+    return key if key is not None and key.is_valid(now) else None
+
+
 def list_keys(connection: Connection) -> list[ApiKey]:
     """Return every key, the newest first, revoked ones included."""
     return [_key(row) for row in queries("api_keys").list_keys(connection)]

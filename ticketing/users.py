@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sql.database import Connection, queries
@@ -31,7 +33,13 @@ class User:
 
 def by_clerk_id(connection: Connection, clerk_id: str) -> User | None:
     """Return the active person with this Clerk id (`user_...`); None for a stranger and for one who was deactivated."""
-    row = queries("users").find_active_user_by_clerk_id(connection, clerk_id=clerk_id)
-    if row is None:
-        return None
-    return User(row["id"], row["name"], tuple(row["roles"]), row["contractor_id"])
+    return _user(queries("users").find_active_user_by_clerk_id(connection, clerk_id=clerk_id))
+
+
+def by_id(connection: Connection, user_id: UUID) -> User | None:
+    """Return the active person with this id; None for a stranger and for one who was deactivated."""
+    return _user(queries("users").find_active_user(connection, id=user_id))
+
+
+def _user(row: Mapping[str, Any] | None) -> User | None:
+    return None if row is None else User(row["id"], row["name"], tuple(row["roles"]), row["contractor_id"])

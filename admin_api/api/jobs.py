@@ -110,14 +110,14 @@ def count_jobs() -> Response:
 @requires(*READERS)
 def show_job(job_id: str) -> Response:
     """Show a job: state, progress, result, redacted arguments, attempts, subjects, and the jobs that it enqueued."""
-    return success(_job(parse_uuid(job_id, "Invalid job ID")))
+    return success(read_job(parse_uuid(job_id, "Invalid job ID")))
 
 
 @api.get("/jobs/<job_id>/attempts/<attempt>/log")
 @requires(*READERS)
 def show_log(job_id: str, attempt: str) -> Response:
     """Show what one attempt at a job logged, oldest line first; attempts count from 1."""
-    job = _job(parse_uuid(job_id, "Invalid job ID"))
+    job = read_job(parse_uuid(job_id, "Invalid job ID"))
     known = {row["attempt"] for row in job["attempts"]} | ({job["attempt"]} if job["attempt"] else set())
     if not attempt.isdecimal() or int(attempt) not in known:
         raise NotFound(f"Job {job_id} has no attempt {attempt}")
@@ -179,7 +179,8 @@ def _act(job_id: str, action: Action, message: str) -> Response:
     return success({"id": job_id.lower(), "state": state, "cancel_requested": state == "running"}, message)
 
 
-def _job(job_id: UUID) -> dict[str, Any]:
+def read_job(job_id: UUID) -> dict[str, Any]:
+    """Return a job as everybody may see it: arguments redacted, bookkeeping left out. Raises NotFound."""
     registry = platform().registry
     with platform().read() as connection:
         job = views.show_job(connection, registry, job_id)

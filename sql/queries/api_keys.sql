@@ -16,6 +16,13 @@ from api_keys
 left join users on users.id = api_keys.user_id
 where api_keys.prefix = :prefix and users.is_active is not false;
 
+-- name: find_key_by_id(id)^
+-- Finds the key of a session, unless the person that it acts as was deactivated.
+select api_keys.*
+from api_keys
+left join users on users.id = api_keys.user_id
+where api_keys.id = :id::uuid and users.is_active is not false;
+
 -- name: note_use(id, now)!
 -- Notes that a key was used.
 update api_keys set last_used_at = :now::timestamptz where id = :id::uuid;

@@ -9,3 +9,7 @@ select
     email
 from users
 where id = :user_id;
+
+-- name: find_active_user(id)^
+-- Finds a person of a session by id, unless deactivated.
+select id, name, roles, contractor_id from users where id = :id::uuid and is_active;

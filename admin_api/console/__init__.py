@@ -1,0 +1,25 @@
+"""The console: a second face of the same services and permissions as the API, for people.
+
+It has no rule, no query and no shortcut of its own: a page reads what a route reads, an action calls what a route
+calls.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from admin_api.console import failures, frame, jobs, policy, session, sign_in
+from admin_api.console.pages import ConsolePages
+from runtime.settings import Settings
+
+PAGES: tuple[ConsolePages, ...] = (frame.pages, sign_in.pages, jobs.pages)
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Put the console into the app."""
+    session.register(app, settings)
+    policy.register(app)
+    failures.register(app)
+    frame.register(app)
+    for pages in PAGES:
+        app.register_blueprint(pages)
