@@ -7,16 +7,24 @@ receipt is settled too. A body that cannot be used, though its signature is good
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
+from integrations.outside import OutsideError
+from integrations.waha import events
 from jobs.context import JobContext
+from jobs.kinds import fetch_inbound_media
 from jobs.outcomes import Outcome, done, snooze
+from jobs.outside import calling
+from ticketing.inbound_messages import service as inbound_messages
+from ticketing.notices import delivery
+from ticketing.notices.acks import Ack
 from ticketing.qcontact_sync import log
 from ticketing.qcontact_sync.log import LogEntry
 from ticketing.vocabulary import SyncDirection, SyncType
-from ticketing.webhooks import receipts
+from ticketing.webhooks import deliveries, receipts
 
 Handler = Callable[[JobContext, Mapping[str, Any]], Outcome]
 
@@ -49,9 +57,75 @@ def qcontact(job: JobContext, receipt: Mapping[str, Any]) -> Outcome:
 
 
 def waha(job: JobContext, receipt: Mapping[str, Any]) -> Outcome:
-    """Take acknowledgements, news of sessions and messages; other events are none of our business."""
-    receipts.settle(job.work, receipt["id"], "ignored")
-    return done({"outcome": "ignored"})
+    """Take confirmations, news of sessions and messages; other events are none of our business."""
+    take = _NEWS.get(receipt["event"])
+    if take is None:
+        return _settled(job, receipt, "ignored")
+    try:
+        return take(job, receipt, deliveries.load(bytes(receipt["body"])).get("payload"))
+    except ValueError as error:
+        return _settled(job, receipt, "unusable", str(error))
 
 
+def _confirmation(job: JobContext, receipt: Mapping[str, Any], payload: Any) -> Outcome:
+    """How far a message of ours is."""
+    confirmed = events.confirmed_of(payload)
+    if confirmed is None:
+        return _settled(job, receipt, "ignored")
+    ack = Ack(
+        session=receipt["subject"],
+        stanza=confirmed.stanza,
+        level=confirmed.level,
+        at=receipt["said_at"],
+        participant=confirmed.participant,
+        reason=confirmed.reason,
+    )
+    delivery.apply_ack(job.work, ack)
+    return _settled(job, receipt, "applied")
+
+
+def _message(job: JobContext, receipt: Mapping[str, Any], payload: Any) -> Outcome:
+    """A message: one of ours tells how far it is, one of somebody else's is brought to where it belongs."""
+    received = events.received_of(receipt["subject"], payload, receipt["said_at"])
+    if received is None:
+        return _confirmation(job, receipt, payload)
+    if received.sender_phone is None:
+        received = replace(received, sender_phone=_phone_behind(job, received.sender_id))
+    for message_id in inbound_messages.receive(job.work, received):
+        fetch_inbound_media.submit(job.work, message_id)
+    return _settled(job, receipt, "applied")
+
+
+def _phone_behind(job: JobContext, hidden_id: str) -> str | None:
+    """Return the telephone of a hidden sender, asked for once; None where the gateway does not know it either."""
+    with job.read() as connection:
+        phone = inbound_messages.known_phone(connection, hidden_id)
+    if phone is not None or job.settings.waha_url is None:
+        return phone
+    try:
+        with calling(job, "waha"):
+            return job.platform.outside.waha.phone_of_hidden_id(hidden_id)
+    except OutsideError as error:
+        # The message counts for more than its writer's number.
+        if not job.is_last_attempt:
+            raise
+        job.log("the writer's number could not be found out", error=error.message)
+        return None
+
+
+def _settled(
+    job: JobContext, receipt: Mapping[str, Any], outcome: receipts.Outcome, error: str | None = None
+) -> Outcome:
+    receipts.settle(job.work, receipt["id"], outcome, error)
+    return done({"outcome": outcome} | ({"because": error} if error else {}))
+
+
+_NEWS: Mapping[str, Callable[[JobContext, Mapping[str, Any], Any], Outcome]] = MappingProxyType(
+    {
+        "message": _message,
+        "message.any": _message,
+        "message.ack": _confirmation,
+        "message.ack.group": _confirmation,
+    }
+)
 HANDLERS: Mapping[str, Handler] = MappingProxyType({"qcontact": qcontact, "waha": waha})
