@@ -19,6 +19,7 @@ from pydantic_core import to_json
 from jobs.cron import fire_after, parse_cron
 from jobs.queues import QUEUES
 from runtime.errors import FibreflowError
+from sql.database import Connection
 from ticketing.events import Event
 
 if TYPE_CHECKING:
@@ -49,6 +50,16 @@ class JobArgs(BaseModel):
         As it stands, each field is taken from the event's attribute of the same name.
         """
         return cls.model_validate({name: getattr(event, name) for name in cls.model_fields if hasattr(event, name)})
+
+    @classmethod
+    def from_events(cls, events: Sequence[Event], _connection: Connection) -> Iterable[Self]:
+        """Make the arguments of every job that a unit of work's events call for; asked once, at its end.
+
+        As it stands, `from_event` is asked for each. Override it where the database tells whom an event concerns: one
+        question for all of them, over the unit of work's own connection, sees what it leaves behind.
+        """
+        made = (cls.from_event(event) for event in events)
+        return [arguments for arguments in made if arguments is not None]
 
 
 class NoArgs(JobArgs):
@@ -173,9 +184,12 @@ class Registry:
         """Return every kind, by name."""
         return sorted(self._kinds.values(), key=lambda kind: kind.name)
 
-    def reacting_to(self, event: Event) -> list[Kind[Any]]:
-        """Return the kinds that declared the event's class (or a parent of it) in `on`."""
-        return [kind for kind in self.kinds() if isinstance(event, kind.on)]
+    def reactions(self, events: Sequence[Event]) -> Iterator[tuple[Kind[Any], list[Event]]]:
+        """Give each kind that declared the class of some of the events (or a parent of it) in `on`, with those."""
+        for kind in self.kinds() if events else ():
+            concerned = [event for event in events if isinstance(event, kind.on)] if kind.on else []
+            if concerned:
+                yield kind, concerned
 
     def limited(self) -> dict[str, int]:
         """Return the concurrency limit of each kind that has one."""

@@ -144,11 +144,9 @@ class Work:
         """Write the recorded events and the jobs that react to them; called once, just before the commit."""
         events, self._events = self._events, []
         self._write_timeline([event for event in events if isinstance(event, TicketEvent)])
-        for event in events:
-            for kind in self._registry.reacting_to(event):
-                arguments = kind.arguments.from_event(event)
-                if arguments is not None:
-                    self.enqueue(kind, arguments)
+        for kind, concerned in self._registry.reactions(events):
+            for arguments in kind.arguments.from_events(concerned, self._connection):
+                self.enqueue(kind, arguments)
 
     def _write_timeline(self, events: Sequence[TicketEvent]) -> None:
         if not events:

@@ -214,7 +214,7 @@ def test_kinds_react_to_an_event_and_to_what_derives_from_it() -> None:
     declared(name="ignore", registry=registry)
 
     def reacting(event: Event) -> list[str]:
-        return [kind.name for kind in registry.reacting_to(event)]
+        return [kind.name for kind, _ in registry.reactions([event])]
 
     assert reacting(Moved(number=1)) == ["carry"]
     assert reacting(MovedFar(number=1)) == ["carry", "celebrate"]

@@ -1,28 +1,15 @@
-"""What the statuses of both sides mean to each other (domain page; the CRM's wire contract, section 9).
+"""What is written of our statuses into a case (the CRM's wire contract, section 9); `words` tells what is read there.
 
-Not a round trip: several of ours are one of theirs, so coming back it may not be read as a move (`agree`).
+Not a round trip: several of ours are one of theirs. What `words.agree` holds for the same is never written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
+from ticketing.qcontact_sync import words
 from ticketing.vocabulary import Status
-
-# Compared without spaces and case: they read "In Progress" and "InProgress" both.
-_SAID_BY_THEM: Mapping[Status, tuple[str, ...]] = MappingProxyType(
-    {
-        Status.OPEN: ("new", "open", "pending", "pendingcustomer", "pendingcustomerresponse"),
-        Status.ASSIGNED: ("assigned",),
-        Status.IN_PROGRESS: ("inprogress", "escalated", "pendingcompanyresponse"),
-        Status.PENDING_QA: ("inreview",),
-        Status.QA_APPROVED: ("reviewed",),
-        Status.CLOSED: ("solved", "closed"),
-        Status.CANCELLED: ("unsolved-noresponse",),
-    }
-)
-_OURS: Mapping[str, Status] = MappingProxyType({said: ours for ours, all_ in _SAID_BY_THEM.items() for said in all_})
 
 # The exact spellings that a write accepts. `Closed` and "Unsolved - No Response" cannot be written.
 _WRITTEN: Mapping[Status, str] = MappingProxyType(
@@ -40,19 +27,6 @@ _WRITTEN: Mapping[Status, str] = MappingProxyType(
         Status.CANCELLED: "Solved",
     }
 )
-# Whatever ended here and there: nothing is left to tell, however each side calls it.
-_ENDED_HERE = frozenset({Status.HANDED_TO_MAINTENANCE, Status.CLOSED, Status.CANCELLED})
-_ENDED_THERE = frozenset({"solved", "closed", "unsolved-noresponse"})
-
-
-def spelling(theirs: str) -> str:
-    """Return a status of theirs as it is compared: without spaces and case."""
-    return "".join(theirs.split()).lower()
-
-
-def in_our_words(theirs: str | None) -> Status | None:
-    """Return what a status of theirs is here; None for one that is missing or unknown, which is never guessed."""
-    return None if theirs is None else _OURS.get(spelling(theirs))
 
 
 def in_their_words(ours: str) -> str:
@@ -62,20 +36,22 @@ def in_their_words(ours: str) -> str:
 
 def is_closed_there(theirs: str | None) -> bool:
     """Whether the case is Closed: final there, every further write is refused."""
-    return theirs is not None and spelling(theirs) == "closed"
+    return theirs is not None and words.simplify(theirs) == "closed"
 
 
-def agree(ours: str, theirs: str | None) -> bool:
-    """Whether both sides say the same, so that neither is to be moved: what we would write, or what we read in it."""
-    if theirs is None:
-        return False
-    said = spelling(theirs)
-    if Status(ours) in _ENDED_HERE and said in _ENDED_THERE:
-        return True
-    return said == spelling(in_their_words(ours)) or in_our_words(theirs) == ours
+def same_word(one: str | None, other: str | None) -> bool:
+    """Whether two texts of theirs are the same status, in whichever of their two spellings."""
+    if one is None or other is None:
+        return one is other
+    return words.simplify(one) == words.simplify(other)
 
 
-def agreeing() -> Iterator[str]:
-    """Give every pair that agrees as `ours:theirs` (theirs as compared), for the queries that look for the others."""
-    known = {*_OURS, *map(spelling, _WRITTEN.values())}
-    return (f"{ours}:{said}" for ours in Status for said in sorted(known) if agree(ours, said))
+def agrees(ours: str, theirs: str | None) -> bool:
+    """Whether a status of ours says the same as their text; one that is missing or unknown agrees with nothing."""
+    known = words.status_of(theirs)
+    return known is not None and words.agree(ours, known)
+
+
+def agreeing() -> list[str]:
+    """Return every pair that agrees as `ours:theirs`, theirs simplified, for the queries that look for the others."""
+    return [f"{ours}:{theirs}" for ours in Status for theirs in sorted(words.STATUSES) if agrees(ours, theirs)]
