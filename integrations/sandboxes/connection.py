@@ -39,7 +39,7 @@ class Listener(ThreadingHTTPServer):
         self._open: set[socket.socket] = set()
         self._changed = threading.Condition()
         self._thread = threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 0.05}, name=f"{sandbox.name}-sandbox", daemon=True
+            target=self.serve_forever, kwargs={"poll_interval": 0.02}, name=f"{sandbox.name}-sandbox", daemon=True
         )
 
     def __enter__(self) -> Self:

@@ -12,6 +12,7 @@ import json
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -126,8 +127,11 @@ class WebhookSender:
         self.put(Order(event, str(case.id), ticket_body(event, case, records, at), **more))
 
     def _send_all(self) -> None:
-        with httpx.Client(timeout=TIMEOUT, trust_env=False) as client:
+        with ExitStack() as stack:
+            client: httpx.Client | None = None
             while (batch := self._next_batch()) is not None:
+                # Made when there is something to send: most sandboxes never assume a webhook.
+                client = client or stack.enter_context(httpx.Client(timeout=TIMEOUT, trust_env=False))
                 for order in batch:
                     try:
                         self._send(client, order)
