@@ -20,7 +20,7 @@ from ticketing.notices.templates import filled_in, render
 from ticketing.vocabulary import NotificationTemplate
 
 OPTED_OUT = "OPTED_OUT"
-_OPTED_OUT_MESSAGE = "this person asked not to be written to"
+OPTED_OUT_MESSAGE = "this person asked not to be written to"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +89,9 @@ def tell(work: UnitOfWork, ticket_id: UUID, occasion: Occasion, limits: Limits) 
 
     Where nobody can be told, the ticket's timeline says so.
     """
-    facts = queries("notices").read_ticket_to_tell_of(work.connection, ticket_id=ticket_id)
-    if facts is None:
+    if queries("notices").keep_ticket(work.connection, ticket_id=ticket_id) is None:
         raise NotFound(f"Ticket {ticket_id} not found", details={"ticket_id": str(ticket_id)})
+    facts = queries("notices").read_ticket_to_tell_of(work.connection, ticket_id=ticket_id)
     if is_stale(occasion, facts):
         return Written(skipped=f"the ticket is {facts['status']}")
     recipient = _recipient(work, occasion, facts)
@@ -151,7 +151,7 @@ def _insert(work: UnitOfWork, draft: Draft, key: str, not_before: datetime, *, r
         not_before=not_before,
         cause=draft.cause,
         error_code=OPTED_OUT if refused else None,
-        error_message=_OPTED_OUT_MESSAGE if refused else None,
+        error_message=OPTED_OUT_MESSAGE if refused else None,
         created_by=work.actor.user_id,
         now=work.now,
     )

@@ -31,6 +31,7 @@ _LABELS: Mapping[str, str] = MappingProxyType(
         "qa_readiness_checked": "Readiness for QA checked",
         "sla_breached": "SLA breached",
         "sla_warning": "SLA warning",
+        "notice_not_possible": "Nobody to tell by WhatsApp",
         "qa_approved": "Approved by QA",
         "qa_rejected": "Rejected by QA",
         "internal": "Note",
