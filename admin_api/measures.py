@@ -127,7 +127,7 @@ def _standing(now: statistics.Standing) -> Iterator[Metric]:
         paused.add_metric((row["name"],), int(row["paused"]))
     leader = GaugeMetricFamily("fibreflow_scheduler_leads", "Whether a scheduler leads", value=int(now.has_leader))
     late = GaugeMetricFamily("fibreflow_schedules_late", "Schedules overdue", value=now.late_schedules)
-    yield from (depth, oldest, paused, leader, late, *_processes(now.processes))
+    yield from (depth, oldest, paused, leader, late, *_processes(now.processes), *_integrations(now.integrations))
 
 
 def _processes(rows: list[dict[str, Any]]) -> Iterator[Metric]:
@@ -143,6 +143,26 @@ def _processes(rows: list[dict[str, Any]]) -> Iterator[Metric]:
         for role in ("worker", "scheduler"):
             family.add_metric((role,), counts[role][column] if role in counts else 0)
         yield family
+
+
+def _integrations(rows: list[dict[str, Any]]) -> Iterator[Metric]:
+    states = GaugeMetricFamily(
+        "fibreflow_integration_state",
+        "The state of the service's circuit breaker",
+        labels=("integration", "state"),
+    )
+    failures = GaugeMetricFamily(
+        "fibreflow_integration_failures", "Calls of the service that failed in a row", labels=("integration",)
+    )
+    held = GaugeMetricFamily(
+        "fibreflow_integration_held", "Whether an operator holds the service back", labels=("integration",)
+    )
+    for row in rows:
+        for state in ("closed", "open", "half_open"):
+            states.add_metric((row["integration"], state), int(row["state"] == state))
+        failures.add_metric((row["integration"],), row["failures"])
+        held.add_metric((row["integration"],), int(row["held_at"] is not None))
+    yield from (states, failures, held)
 
 
 def _pool(figures: dict[str, int]) -> Metric:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import redis
 
+from jobs.outside import is_set_up
 from jobs.platform import Platform
 from sql.database import Connection, queries
 from sql.errors import DatabaseProblem, translated
@@ -58,6 +59,7 @@ def _ledger(platform: Platform) -> Iterator[Finding]:
         with translated(), platform.read() as connection:
             check(connection)
             signs = vital_signs(platform, connection)
+            standings = list(queries("integrations").list_states(connection))
     except SchemaMismatch as error:
         yield Finding("database", "ok", "PostgreSQL answers")
         yield Finding("schema", "down", error.message, "Run `fibreflow migrate` with the release that is installed")
@@ -73,6 +75,7 @@ def _ledger(platform: Platform) -> Iterator[Finding]:
     yield Finding("database", "ok", "PostgreSQL answers")
     yield Finding("schema", "ok", "The schema is this release's")
     yield from (_scheduler(signs), _schedules(signs), _workers(signs), _backlog(signs))
+    yield from (_integration(row) for row in standings if is_set_up(platform.settings, row["integration"]))
 
 
 def _scheduler(signs: dict[str, Any]) -> Finding:
@@ -117,6 +120,26 @@ def _backlog(signs: dict[str, Any]) -> Finding:
         "degraded",
         f"{waiting} jobs wait, the oldest for {round(oldest)} s",
         "See that workers are alive and Redis answers; more worker processes shorten the wait",
+        details,
+    )
+
+
+def _integration(row: dict[str, Any]) -> Finding:
+    name, details = row["integration"], {"breaker": row["state"], "retry_at": row["retry_at"]}
+    if row["held_at"] is not None:
+        return Finding(
+            name,
+            "degraded",
+            f"{name} is held by an operator: its jobs wait",
+            f"`GET /api/ticketing/integrations` tells why; `POST .../integrations/{name}/release` lets them go on",
+        )
+    if row["state"] == "closed":
+        return Finding(name, "ok", f"{name} is called as usual")
+    return Finding(
+        name,
+        "degraded",
+        f"{name} is left alone after {row['last_error_code']}: its jobs wait",
+        "It is tried again by itself; `fibreflow doctor` tells whether it can be reached",
         details,
     )
 

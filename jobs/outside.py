@@ -188,6 +188,11 @@ class Breaker:
         return self._platform.clock.now()
 
 
+def is_set_up(settings: Settings, integration: Integration) -> bool:
+    """Whether the settings name an address for the service; a job kind that calls it has nothing to do otherwise."""
+    return bool(settings.qcontact_url if integration == "qcontact" else settings.waha_url)
+
+
 class Outside:
     """This process's clients of the services outside: each made on first use, and closed with the platform."""
 

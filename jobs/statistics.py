@@ -15,13 +15,14 @@ from sql.errors import translated
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How things stand: rows of unfinished jobs, of live processes and of queues, and whether a scheduler leads."""
+    """How things stand: rows of unfinished jobs, of live processes, of queues and of the services outside."""
 
     unfinished: list[dict[str, Any]]
     processes: list[dict[str, Any]]
     queues: list[dict[str, Any]]
     has_leader: bool
     late_schedules: int
+    integrations: list[dict[str, Any]]
 
 
 def standing(platform: Platform) -> Standing:
@@ -36,6 +37,7 @@ def standing(platform: Platform) -> Standing:
             queues=list(named.queue_switches(connection)),
             has_leader=signs["has_leader"],
             late_schedules=len(signs["late_schedules"] or ()),
+            integrations=list(queries("integrations").list_states(connection)),
         )
 
 

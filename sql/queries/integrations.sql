@@ -53,3 +53,15 @@ returning generation;
 -- name: fail_sign_in(integration)!
 -- Notes that the sign-in that was under way failed.
 update integration_sessions set sign_in_outcome = 'failed' where integration = :integration;
+
+-- name: hold_integration(integration, now, who, reason)!
+-- Has a locked service left alone until somebody lets it go.
+update integration_states set held_at = :now, held_by = :who, hold_reason = :reason where integration = :integration;
+
+-- name: release_integration(integration)!
+-- Lets a locked service that was held be called again.
+update integration_states set held_at = null, held_by = null, hold_reason = null where integration = :integration;
+
+-- name: retry_now(integration, now)!
+-- Lets a service that is left alone be tried at once.
+update integration_states set retry_at = :now where integration = :integration and state = 'open';
