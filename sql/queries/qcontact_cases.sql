@@ -221,6 +221,7 @@ select
     k.case_id,
     encode(k.row_hash, 'hex') as row_hash,
     k.read_at,
+    k.ticket_id is not null as has_ticket,
     k.ticket_id is not null and t.status not in ('closed', 'cancelled') as is_open
 from qcontact_cases as k
 left join tickets as t on k.ticket_id = t.id

@@ -79,6 +79,11 @@ def apply_all(
 _NOTHING_NEW = frozenset({Outcome.UNCHANGED, Outcome.SKIPPED})
 
 
+def log_failures(work: UnitOfWork, failures: Sequence[CaseOutcome], *, run_id: UUID | None) -> None:
+    """Write the rows of the sync log of cases that could not be read."""
+    log.write_all(work, [entry_of(failure, run_id) for failure in failures])
+
+
 def entry_of(outcome: CaseOutcome, run_id: UUID | None) -> log.LogEntry:
     """Return the row of the sync log that tells of an outcome."""
     sync_type = SyncType.STATUS_UPDATE if outcome.moved else SyncType.FULL_SYNC

@@ -1,0 +1,82 @@
+-- name: begin_run(job_id, direction, scope, now)$
+-- Begins the run of a job, or finds the one that an earlier attempt began.
+insert into qcontact_sync_runs as r (job_id, direction, scope, started_at)
+values (:job_id::uuid, :direction, :scope, :now::timestamptz)
+on conflict (job_id) where job_id is not null do update set job_id = r.job_id
+returning id;
+
+-- name: add_to_run(run_id, processed, created, updated, unchanged, skipped, conflicts, failed)!
+-- Adds what became of a batch to the counts of a run.
+update qcontact_sync_runs
+set
+    processed = processed + :processed::integer,
+    created = created + :created::integer,
+    updated = updated + :updated::integer,
+    unchanged = unchanged + :unchanged::integer,
+    skipped = skipped + :skipped::integer,
+    conflicts = conflicts + :conflicts::integer,
+    failed = failed + :failed::integer
+where id = :run_id;
+
+-- name: finish_run(run_id, now)^
+-- Ends a run and gives its counts.
+update qcontact_sync_runs
+set finished_at = coalesce(finished_at, :now::timestamptz)
+where id = :run_id
+returning
+    id, job_id, direction, scope, started_at, finished_at, processed, created, updated, unchanged, skipped, conflicts,
+    failed;
+
+-- name: find_run_of_job(job_id)^
+-- Finds the run of a job.
+select
+    id,
+    job_id,
+    direction,
+    scope,
+    started_at,
+    finished_at,
+    processed,
+    created,
+    updated,
+    unchanged,
+    skipped,
+    conflicts,
+    failed
+from qcontact_sync_runs
+where job_id = :job_id::uuid;
+
+-- name: find_last_run()^
+-- Finds the run that finished last.
+select
+    id,
+    job_id,
+    direction,
+    scope,
+    started_at,
+    finished_at,
+    processed,
+    created,
+    updated,
+    unchanged,
+    skipped,
+    conflicts,
+    failed
+from qcontact_sync_runs
+where finished_at is not null
+order by started_at desc, id desc
+limit 1;
+
+-- name: list_failures_of_run(run_id, row_limit)
+-- Reads what failed in a run, newest first.
+select
+    ticket_id,
+    qcontact_ticket_id,
+    sync_type,
+    error_message,
+    error_code,
+    synced_at
+from qcontact_sync_log
+where run_id = :run_id::uuid and status = 'failed'
+order by synced_at desc, id desc
+limit :row_limit::bigint;
