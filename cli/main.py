@@ -9,12 +9,12 @@ from types import FrameType
 import redis
 import typer
 
-from cli import demo, doctor, handover, imports, jobs, keys, operate, people, samples, seed, servers
+from cli import demo, doctor, handover, imports, jobs, keys, operate, people, samples, sandbox, seed, servers
 from cli.console import complain
 from runtime.errors import FibreflowError
 from sql.errors import translate
 
-GROUPS = (servers, demo, doctor, keys, imports, jobs, operate, people, handover, samples, seed)
+GROUPS = (servers, demo, doctor, keys, imports, jobs, operate, people, handover, samples, seed, sandbox)
 
 
 def make_app() -> typer.Typer:
