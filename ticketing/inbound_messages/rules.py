@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, Literal
 from uuid import UUID
 
@@ -59,11 +59,6 @@ def opt_word(text: str) -> OptWord | None:
     if len(text) > _LONGEST_WORD:
         return None
     return _WORDS.get(" ".join(re.findall(r"[a-z]+", text.lower())))
-
-
-def lends_context(named_at: datetime, said_at: datetime) -> bool:
-    """Whether what a sender named at one time is what the same sender's message of another time is about."""
-    return timedelta(0) <= said_at - named_at <= CONTEXT_LASTS
 
 
 def drop_of(named: Sequence[str], context: str | None) -> str | Ask:
