@@ -59,6 +59,7 @@ def claim(work: UnitOfWork, notice_id: UUID, *, session: str, chat_id: str, plan
     `again`: it is the one resend of a message that was looked for and not found.
     """
     bound = planned is None or _bind(work, session, planned, notice_id)
+    _settle(work, notice_id)
     notice = _lock(work, notice_id)
     is_so = _may_be_resent(notice) if again else isinstance(rules.next_of(notice, work.now), Send)
     if not (bound and is_so):
@@ -190,7 +191,7 @@ def other_claims(work: UnitOfWork, notice_id: UUID, session: str, stanzas: Colle
 
 
 def proven_message(work: UnitOfWork, session: str, *, within: timedelta) -> Row | None:
-    """Return a message of ours that WhatsApp surely has, to see whether the gateway keeps its chats; None without one."""
+    """Return a message of ours that WhatsApp surely has, to see whether the gateway keeps its chats."""
     found: Row | None = queries("notice_sending").find_proven(work.connection, session=session, since=work.now - within)
     return found
 
