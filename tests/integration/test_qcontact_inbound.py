@@ -94,7 +94,9 @@ class TestANewCase:
         assert ticket["sla_due_at"] is not None
         assert ticket["guarantee_status"] == "pending_classification"
         steps = desk.rows("select count(*) from verification_steps where ticket_id = %s", ticket["id"])
-        events = desk.rows("select event_type, details from ticket_events where ticket_id = %s order by id", ticket["id"])
+        events = desk.rows(
+            "select event_type, details from ticket_events where ticket_id = %s order by id", ticket["id"]
+        )
         assert steps == [{"count": 12}]
         assert [event["event_type"] for event in events][:2] == ["ticket_created", "ticket_status_changed"]
         assert events[0]["details"]["qcontact_case"] == case.case_id
@@ -133,9 +135,7 @@ class TestANewCase:
         assert [outcome.outcome for outcome in desk.read(first, twin)] == [Outcome.CREATED, Outcome.CREATED]
         assert desk.ticket(twin)["external_id"] == twin.case_id
 
-    def test_takes_over_the_ticket_that_somebody_made_for_it_by_hand(
-        self, desk: Desk, connection: Connection
-    ) -> None:
+    def test_takes_over_the_ticket_that_somebody_made_for_it_by_hand(self, desk: Desk, connection: Connection) -> None:
         case = make_case(status="Assigned")
         made = make_ticket(connection, source="qcontact", external_id=case.ft_reference, description="Ours")
         outcome = desk.read_one(case)
@@ -149,7 +149,9 @@ class TestANewCase:
         outcomes = {outcome.case_id: outcome for outcome in desk.read(good, bad, other)}
         assert outcomes[bad.case_id].outcome == Outcome.FAILED
         assert outcomes[good.case_id].outcome == outcomes[other.case_id].outcome == Outcome.CREATED
-        [row] = desk.rows("select status, error_message from qcontact_sync_log where qcontact_ticket_id = %s", bad.case_id)
+        [row] = desk.rows(
+            "select status, error_message from qcontact_sync_log where qcontact_ticket_id = %s", bad.case_id
+        )
         assert row["status"] == "failed"
         assert "tickets_title_length" in row["error_message"]
 
