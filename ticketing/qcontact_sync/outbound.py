@@ -135,7 +135,7 @@ def with_notes(description: str | None, notes: Sequence[Note]) -> str:
 
 
 def without_notes(description: str | None) -> str | None:
-    """Return a description as the CRM's people wrote it, without the lines that we added; None where nothing is left."""
+    """Return a description as the CRM's people wrote it, without the lines that we added; None if nothing is left."""
     lines = [line for line in (description or "").split("\n") if not _OUR_LINE.fullmatch(line.strip())]
     return "\n".join(lines).strip() or None
 
