@@ -12,7 +12,7 @@ where
 select ticket_id
 from qcontact_outbound
 where
-    (:after::uuid is null or ticket_id > :after::uuid)
+    ticket_id > :after::uuid
     and blocked_reason is null
     and (owes_note or owes_assignment or (may_owe_status and not says = any(:agreeing::text[])))
 order by ticket_id

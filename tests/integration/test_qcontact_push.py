@@ -13,6 +13,7 @@ from integrations.qcontact.client import QContactClient
 from integrations.qcontact.mapping import to_case
 from integrations.qcontact.sandbox.samples import NewCase
 from integrations.qcontact.wire import WireCase
+from jobs.kinds.sync_unpushed_tickets import sync_unpushed_tickets
 from runtime.settings import Settings
 from tests.clocks import FixedClock
 from tests.factories import Row, insert, make_ticket, make_user
@@ -372,6 +373,20 @@ class TestOthers:
         with desk.platform.begin(desk.actor) as work:
             tickets.update(work, ticket["id"], TicketChanges.model_validate({"status": "in_progress"}))
         assert desk.jobs() == []
+
+
+class TestSweep:
+    def test_what_was_not_told_is_found_at_night_and_told_once(self, desk: Desk) -> None:
+        with desk.platform.database.transaction() as connection:
+            connection.execute("update tickets set status = 'in_progress'")
+        for _ in range(2):
+            with desk.platform.begin(SYSTEM) as work:
+                work.enqueue(sync_unpushed_tickets)
+            desk.run()
+        assert [job["kind"] for job in desk.jobs()] == ["push_to_qcontact"]
+        assert desk.writes() == [{"status": "InProgress"}]
+        results = desk.rows("select result from jobs where kind = 'sync_unpushed_tickets' order by id")
+        assert [row["result"]["enqueued"] for row in results] == [1, 0]
 
 
 def die() -> None:

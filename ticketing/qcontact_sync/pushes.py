@@ -48,8 +48,8 @@ def find_due(connection: Connection, ticket_ids: Iterable[UUID]) -> list[UUID]:
     return [row["ticket_id"] for row in rows]
 
 
-def list_due(connection: Connection, after: UUID | None, limit: int) -> list[UUID]:
-    """Return the next tickets, by id, that have something to tell the CRM."""
+def list_due(connection: Connection, after: UUID, limit: int) -> list[UUID]:
+    """Return the next tickets after an id, by id, that have something to tell the CRM."""
     rows = queries("qcontact_push").list_due(connection, after=after, agreeing=agreeing(), row_limit=limit)
     return [row["ticket_id"] for row in rows]
 
