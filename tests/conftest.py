@@ -27,6 +27,7 @@ from tests.servers import TEMPLATE, TestServers
 
 if TYPE_CHECKING:
     from integrations.qcontact.sandbox import QContactSandbox
+    from integrations.waha.sandbox import WahaSandbox
     from jobs.platform import Platform
 
 
@@ -187,4 +188,13 @@ def qcontact_sandbox() -> Iterator[QContactSandbox]:
     from integrations.qcontact.sandbox import QContactSandbox
 
     with QContactSandbox().serving() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def waha_sandbox() -> Iterator[WahaSandbox]:
+    """A WAHA on loopback, its session working and everything quick; `settings_values` points an installation at it."""
+    from tests.waha import quick_sandbox
+
+    with quick_sandbox().serving() as sandbox:
         yield sandbox

@@ -79,6 +79,16 @@ class WahaCore(Sandbox):
         self.started_at = self.now()
         self.sessions.move(self.sessions.add(Session(session)), "WORKING")
 
+    def settings_values(self) -> dict[str, Any]:
+        """The values of the settings that point an installation here, by their names."""
+        return {
+            "waha_url": self.url,
+            "waha_api_key": self.api_key,
+            "waha_session": next(iter(self.sessions.known)),
+            "waha_webhook_url": self.hook and self.hook.url,
+            "waha_webhook_secret": self.hook and self.hook.key,
+        }
+
     def started(self) -> None:
         """Begin to do things by itself."""
         self.sender.start()
