@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 LOCAL_NAMES = {"", "localhost", "ip6-localhost"}
+# Hosts outside that somebody asked by name to be tested, and their addresses once looked up.
+_ALLOWED: set[str] = set()
 
 
 class NetworkBlocked(RuntimeError):
@@ -24,12 +28,27 @@ def is_local(host: object) -> bool:
         return False
 
 
+@contextmanager
+def allowing(host: str) -> Iterator[None]:
+    """Let one host outside be reached for as long as the block; for suites that somebody pointed at a real service."""
+    before = set(_ALLOWED)
+    _ALLOWED.add(host)
+    try:
+        yield
+    finally:
+        _ALLOWED.intersection_update(before)
+
+
+def _may_reach(host: object) -> bool:
+    return is_local(host) or (host.decode() if isinstance(host, bytes) else str(host)) in _ALLOWED
+
+
 def block_network(monkeypatch: Any) -> None:
     """Refuse every connection and name look-up that leaves this machine, for as long as the monkeypatch lasts."""
     connect, connect_ex, look_up = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
 
     def check(family: int, address: Any) -> None:
-        if family in (socket.AF_INET, socket.AF_INET6) and not is_local(address[0]):
+        if family in (socket.AF_INET, socket.AF_INET6) and not _may_reach(address[0]):
             raise NetworkBlocked(f"a test tried to reach {address[0]}: tests talk to this machine only")
 
     def guarded_connect(self: socket.socket, address: Any) -> None:
@@ -41,9 +60,12 @@ def block_network(monkeypatch: Any) -> None:
         return connect_ex(self, address)
 
     def guarded_look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
-        if not is_local(host):
+        if not _may_reach(host):
             raise NetworkBlocked(f"a test tried to look up {host}: tests talk to this machine only")
-        return look_up(host, *args, **kwargs)
+        found = look_up(host, *args, **kwargs)
+        if not is_local(host):
+            _ALLOWED.update(str(address[0]) for *_kind, address in found)
+        return found
 
     monkeypatch.setattr(socket.socket, "connect", guarded_connect)
     monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
