@@ -5,40 +5,32 @@ from __future__ import annotations
 import platform as machine
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
-import httpx
 import psycopg
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from cli.embedded import EmbeddedServers
+from cli.findings import Finding, first_line
+from cli.reach import check_integrations
 from integrations.storage import Storage
 from runtime.errors import FibreflowError
 from runtime.identifiers import uuid7
 from runtime.settings import Settings, load_settings
 from sql.migrate import MINIMUM_POSTGRESQL, check
 
-Status = Literal["ok", "warn", "fail"]
 LARGEST_SKEW = 2.0
 ANSWER_WITHIN = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found: how grave it is, and what to do about it unless all is well."""
-
-    what: str
-    status: Status
-    found: str
-    advice: str = ""
-
-
 def examine() -> list[Finding]:
-    """Run every check and return the findings in order. Nothing is changed, except a probe file that is removed."""
+    """Run every check and return the findings in order.
+
+    Nothing is changed, except a probe file that is removed, and that a sign-in to QContact is kept for all processes.
+    """
     try:
         settings = load_settings()
     except FibreflowError as error:
@@ -47,8 +39,8 @@ def examine() -> list[Finding]:
     with _servers(settings, findings) as reached:
         if reached is not None:
             findings += [look(reached) for look in (_check_postgres, _check_schema, _check_clock, _check_redis)]
-    findings.append(_check_storage(settings))
-    findings.extend(_check_integrations(settings))
+        findings.append(_check_storage(settings))
+        findings.extend(check_integrations(reached or settings))
     return findings
 
 
@@ -91,7 +83,7 @@ def _on_postgres(what: str, look: Callable[[psycopg.Connection[Any]], Finding]) 
             with psycopg.connect(url, connect_timeout=int(ANSWER_WITHIN), prepare_threshold=None) as connection:
                 return look(connection)
         except psycopg.Error as error:
-            return Finding(what, "fail", _first_line(error), "check FIBREFLOW_DATABASE_URL, and that the server runs")
+            return Finding(what, "fail", first_line(error), "check FIBREFLOW_DATABASE_URL, and that the server runs")
 
     return checked
 
@@ -151,7 +143,7 @@ def _check_redis(settings: Settings) -> Finding:
         ) as client:
             info: dict[str, Any] = client.info()
     except redis.RedisError as error:
-        return Finding("Redis", "fail", _first_line(error), "check FIBREFLOW_REDIS_URL, and that the server runs")
+        return Finding("Redis", "fail", first_line(error), "check FIBREFLOW_REDIS_URL, and that the server runs")
     return judge_redis(info)
 
 
@@ -175,35 +167,8 @@ def _check_storage(settings: Settings) -> Finding:
         same = storage.get(key) == content
         storage.delete(key)
     except FibreflowError as error:
-        cause = f" ({_first_line(error.__cause__)})" if error.__cause__ else ""
+        cause = f" ({first_line(error.__cause__)})" if error.__cause__ else ""
         return Finding("storage", "fail", error.message + cause, "check FIBREFLOW_STORAGE_URL and its credentials")
     if not same:
         return Finding("storage", "fail", "another content came back than was stored", "check FIBREFLOW_STORAGE_URL")
     return Finding("storage", "ok", f"wrote, read and removed a file in {settings.storage_location}")
-
-
-def _check_integrations(settings: Settings) -> Iterator[Finding]:
-    for what, url in (
-        ("QContact", settings.qcontact_url),
-        ("WAHA", settings.waha_url),
-        ("Clerk keys", settings.clerk_jwks_url),
-    ):
-        yield _check_reach(what, url) if url else Finding(what, "ok", "not set up")
-
-
-def _check_reach(what: str, url: str) -> Finding:
-    """Any answer will do, a refusal included: somebody is there."""
-    try:
-        status = httpx.get(url, timeout=ANSWER_WITHIN).status_code
-    except (httpx.TransportError, httpx.InvalidURL) as error:
-        return Finding(
-            what, "fail", f"no answer: {_first_line(error)}", "check its URL, and the way out of this network"
-        )
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return Finding(what, "warn", f"answers {status}", "ask whoever runs it; jobs for it are retried")
-    return Finding(what, "ok", f"answers ({status})")
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0]

@@ -6,8 +6,9 @@ import typer
 from pydantic import SecretStr
 from rich.text import Text
 
-from cli.checks import Finding, examine
+from cli.checks import examine
 from cli.console import out, table
+from cli.findings import Finding
 from runtime.errors import SettingsError
 from runtime.logging import MASK, mask_text
 from runtime.settings import PREFIX, Settings, load_settings

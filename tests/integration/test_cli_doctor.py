@@ -13,16 +13,18 @@ import pytest
 import redis
 
 from cli import checks
+from cli.findings import Finding
+from integrations.qcontact.sandbox import EMAIL, PASSWORD, QUEUE, QContactSandbox
 from runtime.settings import Settings, load_settings
 
 Command = Callable[..., Any]
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
-    """Answers every request with the status in its path: /200, /503 ..."""
+    """Answers every request with the status that its path begins with: /200, /503 ..."""
 
     def do_GET(self) -> None:
-        self.send_response(int(self.path.strip("/")))
+        self.send_response(int(self.path.split("/")[1]))
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -92,15 +94,54 @@ def test_storage_that_cannot_be_written_is_a_failure(command: Command, tmp_path:
     assert line_of(said.out, "storage").startswith("fail")
 
 
-def test_integrations_are_reached(command: Command, somebody: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FIBREFLOW_QCONTACT_URL", f"{somebody}/401")
+@pytest.fixture
+def qcontact(monkeypatch: pytest.MonkeyPatch) -> Iterator[QContactSandbox]:
+    """A QContact on loopback, set up with its password and queue."""
+    with QContactSandbox().serving() as sandbox:
+        sandbox.add_cases(2)
+        monkeypatch.setenv("FIBREFLOW_QCONTACT_URL", sandbox.url)
+        monkeypatch.setenv("FIBREFLOW_QCONTACT_EMAIL", EMAIL)
+        monkeypatch.setenv("FIBREFLOW_QCONTACT_PASSWORD", PASSWORD)
+        monkeypatch.setenv("FIBREFLOW_QCONTACT_QUEUE", str(QUEUE))
+        yield sandbox
+
+
+def found_of(what: str) -> Finding:
+    """What the doctor finds of one thing."""
+    return next(finding for finding in checks.examine() if finding.what == what)
+
+
+def test_services_outside_are_reached(command: Command, somebody: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIBREFLOW_QCONTACT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("FIBREFLOW_WAHA_URL", f"{somebody}/503")
     monkeypatch.setenv("FIBREFLOW_CLERK_JWKS_URL", "http://127.0.0.1:1/keys")
     said = command("doctor")
     assert said.code == 1
-    assert line_of(said.out, "QContact").startswith("ok")
+    assert line_of(said.out, "QContact").startswith("fail")
     assert line_of(said.out, "WAHA").startswith("warn")
     assert line_of(said.out, "Clerk keys").startswith("fail")
+
+
+def test_of_qcontact_is_said_whether_it_lets_us_in(
+    command: Command, qcontact: QContactSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert found_of("QContact") == Finding("QContact", "ok", "answers and lets us in; 2 cases in the queue")
+    assert found_of("QContact").status == "ok"
+    assert qcontact.accounts.sign_ins == 1
+    monkeypatch.setenv("FIBREFLOW_QCONTACT_QUEUE", "")
+    assert "FIBREFLOW_QCONTACT_QUEUE" in found_of("QContact").advice
+    qcontact.faults.next("server_error", times=5)
+    assert found_of("QContact").status == "warn"
+    monkeypatch.setenv("FIBREFLOW_QCONTACT_PASSWORD", "")
+    assert "FIBREFLOW_QCONTACT_UID" in found_of("QContact").advice
+
+
+def test_a_password_that_qcontact_refuses_is_a_failure(
+    command: Command, qcontact: QContactSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIBREFLOW_QCONTACT_PASSWORD", "hunter2")
+    found = found_of("QContact")
+    assert (found.status, found.advice) == ("fail", "check the credentials set for it")
 
 
 def test_a_production_system_is_looked_at_more_closely() -> None:
