@@ -16,6 +16,7 @@ from integrations.outside import OutsideError
 from integrations.waha import events
 from jobs.context import JobContext
 from jobs.kinds import fetch_inbound_media
+from jobs.kinds.reread_qcontact_case import RereadQContactCase, reread_qcontact_case
 from jobs.outcomes import Outcome, done, snooze
 from jobs.outside import calling
 from ticketing.inbound_messages import service as inbound_messages
@@ -37,8 +38,7 @@ _SYNC_TYPES = {"ticket.created": SyncType.CREATE, "ticket.assigned": SyncType.AS
 def qcontact(job: JobContext, receipt: Mapping[str, Any]) -> Outcome:
     """Have the case read again, and note in the sync log that QContact hinted at it."""
     work = job.work
-    kind = job.platform.registry.get("reread_qcontact_case")
-    reading = work.enqueue(kind, kind.arguments(case_id=receipt["subject"]))
+    reading = work.enqueue(reread_qcontact_case, RereadQContactCase(case_id=receipt["subject"]))
     if reading.existing and receipts.is_running(work.connection, reading.id):
         return snooze(job.now + AFTER_THE_RUNNING_ONE, "the case is being read just now: once more after that")
     log.write(

@@ -29,6 +29,7 @@ from ticketing.vocabulary import TERMINAL_STATUSES, NoteType
 
 Message = Mapping[str, Any]
 
+_HAS_FILE = (MediaStatus.PENDING, MediaStatus.STORED)
 # One is enough to attach to, two are enough to ask.
 _ENOUGH = 2
 _WITHOUT_WORDS = "Sent a file by WhatsApp"
@@ -55,7 +56,7 @@ def receive(work: UnitOfWork, received: Received) -> list[UUID]:
         return _follow_wish(work, message, wish)
     routed = _route(work, message)
     _note_writer(work, message)
-    return [wanted for wanted in routed if find(work.connection, wanted)["media_status"] == MediaStatus.PENDING]
+    return [wanted for wanted in routed if find(work.connection, wanted)["media_status"] in _HAS_FILE]
 
 
 def find(connection: Connection, message_id: UUID) -> dict[str, Any]:
