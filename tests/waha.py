@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+import httpx
 
 from integrations.waha.sandbox import Hook, WahaSandbox, WahaSwitches
 
@@ -28,6 +31,13 @@ def quick_sandbox(**options: Any) -> WahaSandbox:
         hook_time_scale=0.01,
     )
     return sandbox
+
+
+def plain_client(sandbox: WahaSandbox, *, key: str | None = "sandbox-key") -> httpx.Client:
+    """An HTTP client for a sandbox. It reads no certificates: that takes longer than most tests."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    headers = {"X-Api-Key": key} if key else {}
+    return httpx.Client(base_url=sandbox.url, headers=headers, verify=tls, trust_env=False)
 
 
 @dataclass(frozen=True)
@@ -74,8 +84,11 @@ class Receiver(ThreadingHTTPServer):
             return self.answer(event)
 
     def named(self, name: str) -> list[Event]:
+        """Return the events of a name in the order in which they happened, however they came in."""
         with self.lock:
-            return [event for event in self.events if event.name == name]
+            return sorted(
+                (event for event in self.events if event.name == name), key=lambda event: str(event.body["id"])
+            )
 
     def levels(self, name: str = "message.ack") -> list[int]:
         return [event.payload["ack"] for event in self.named(name)]

@@ -11,7 +11,7 @@ import pytest
 
 from integrations.waha.sandbox import WahaSandbox
 from integrations.waha.sandbox.identifiers import stanza_of
-from tests.waha import quick_sandbox
+from tests.waha import plain_client, quick_sandbox
 
 CHAT = "27600000002@c.us"
 TEXT = "Ticket FT900123: your technician arrives 10:00-12:00."
@@ -26,7 +26,7 @@ def sandbox() -> Iterator[WahaSandbox]:
 
 @pytest.fixture
 def http(sandbox: WahaSandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.url, headers={"X-Api-Key": "sandbox-key"}, trust_env=False) as client:
+    with plain_client(sandbox) as client:
         yield client
 
 
@@ -43,7 +43,7 @@ def listed(http: httpx.Client, chat: str = CHAT, **query: Any) -> list[dict[str,
 
 class TestKey:
     def test_without_a_key_nothing_is_answered_but_the_ping(self, sandbox: WahaSandbox) -> None:
-        with httpx.Client(base_url=sandbox.url, trust_env=False) as bare:
+        with plain_client(sandbox, key=None) as bare:
             for path in ("/api/sessions", "/health"):
                 answer = bare.get(path)
                 assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized", "statusCode": 401})
