@@ -24,8 +24,8 @@ def quick_sandbox(**options: Any) -> WahaSandbox:
     sandbox.switches = WahaSwitches(
         ready_wait=0.1,
         starting_seconds=0.02,
-        ack_delivered_after=0.02,
-        ack_read_after=0.05,
+        ack_delivered_after=0.06,
+        ack_read_after=0.1,
         ack_read_share=1.0,
         hook_longest_delay=0.05,
         hook_time_scale=0.01,
