@@ -1,3 +1,9 @@
+-- name: list_with_case(ticket_ids)
+-- Reads which of some tickets have a case in the CRM: few, so that the others cost nothing more.
+select ticket_id
+from qcontact_cases
+where ticket_id = any(:ticket_ids::uuid[]);
+
 -- name: find_due(ticket_ids, agreeing)
 -- Reads which of some tickets have something to tell the CRM; `agreeing` are pairs `ours:theirs` that say the same.
 select ticket_id

@@ -40,12 +40,15 @@ class Arrived:
 
 
 def find_due(connection: Connection, ticket_ids: Iterable[UUID]) -> list[UUID]:
-    """Return those of some tickets that have something to tell the CRM; most tickets are none of the CRM's."""
-    wanted = list(dict.fromkeys(ticket_ids))
-    if not wanted:
+    """Return those of some tickets that have something to tell the CRM; most tickets are none of the CRM's.
+
+    Asked at the end of every unit of work that moves tickets or gives them to somebody, so it is cheap for those.
+    """
+    named, wanted = queries("qcontact_push"), list(dict.fromkeys(ticket_ids))
+    linked = [row["ticket_id"] for row in named.list_with_case(connection, ticket_ids=wanted)] if wanted else []
+    if not linked:
         return []
-    rows = queries("qcontact_push").find_due(connection, ticket_ids=wanted, agreeing=agreeing())
-    return [row["ticket_id"] for row in rows]
+    return [row["ticket_id"] for row in named.find_due(connection, ticket_ids=linked, agreeing=agreeing())]
 
 
 def list_due(connection: Connection, after: UUID, limit: int) -> list[UUID]:
