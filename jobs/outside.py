@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from integrations.outside import Integration, OutsideError
+from integrations.outside import Integration, NotSetUp, OutsideError
 from integrations.qcontact.client import QContactClient
 from integrations.waha.client import WahaClient
 from jobs.breaker import LONGEST_REQUESTED, Limits, Standing, after_failure, after_giving_up, after_success
@@ -84,6 +84,9 @@ class Breaker:
         self.check()
         try:
             yield
+        except NotSetUp:
+            self.gave_up()
+            raise
         except OutsideError as error:
             self._raise(error)
         except BaseException:
@@ -97,6 +100,9 @@ class Breaker:
         self.check()
         try:
             yield
+        except NotSetUp:
+            self.gave_up()
+            raise
         except OutsideError as error:
             self._raise(error)
         except BaseException:
