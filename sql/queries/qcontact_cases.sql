@@ -249,3 +249,17 @@ where ticket_id = :ticket_id;
 update qcontact_cases
 set agreed_status = :status, agreed_at = :now::timestamptz, updated_at = :now::timestamptz
 where case_id = :case_id;
+
+-- name: list_cases_of(ticket_ids, since, until, row_limit)
+-- Reads the cases of tickets (null: of all) that changed there last within a period, either end of which may be null.
+select
+    ticket_id,
+    case_id
+from qcontact_cases
+where
+    ticket_id is not null
+    and (:ticket_ids::uuid [] is null or ticket_id = any(:ticket_ids::uuid []))
+    and (:since::timestamptz is null or their_updated_at >= :since::timestamptz)
+    and (:until::timestamptz is null or their_updated_at <= :until::timestamptz)
+order by case_id
+limit :row_limit::bigint;
