@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from integrations.sandboxes.connection import Listener
+from integrations.sandboxes.control import LOOPBACK
 from integrations.sandboxes.faults import BEFORE, Faults
 from integrations.sandboxes.journal import Journal
 from integrations.sandboxes.messages import Answer, BadRequest, Request
@@ -21,7 +22,6 @@ from runtime.clock import Clock, SystemClock
 __all__ = ["Outcome", "Sandbox", "Switches", "route"]
 
 CONTROL = "/_sandbox/"
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 # How many entries one look at the journal answers.
 JOURNAL_PAGE = 1_000
 

@@ -14,6 +14,7 @@ from integrations.qcontact.sandbox import EMAIL, PASSWORD, QUEUE, Case, NewCase,
 from integrations.qcontact.sandbox.__main__ import main
 from integrations.qcontact.sandbox.accounts import LIFETIME, MOST_CLIENTS
 from integrations.qcontact.sandbox.writing import ACCEPTED_STATUSES
+from integrations.sandboxes.control import PLAIN
 from tests.clocks import FixedClock
 
 CASES = "/api/v2/entities/Case"
@@ -48,7 +49,7 @@ def case(sandbox: QContactSandbox) -> Case:
 
 @pytest.fixture
 def stranger(sandbox: QContactSandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.url, timeout=5) as client:
+    with httpx.Client(base_url=sandbox.url, timeout=5, verify=PLAIN) as client:
         yield client
 
 

@@ -27,6 +27,7 @@ from integrations.qcontact.sandbox import (
     findings,
 )
 from integrations.qcontact.sandbox.webhooks import signature, ticket_body
+from integrations.sandboxes.control import PLAIN
 from tests.clocks import FixedClock
 from tests.processes import ROOT
 
@@ -42,7 +43,7 @@ def case(qcontact_sandbox: QContactSandbox) -> Case:
 @pytest.fixture
 def client(qcontact_sandbox: QContactSandbox) -> Iterator[httpx.Client]:
     tokens = qcontact_sandbox.issue_tokens()
-    with httpx.Client(base_url=qcontact_sandbox.url, headers=tokens.headers, timeout=5) as client:
+    with httpx.Client(base_url=qcontact_sandbox.url, headers=tokens.headers, timeout=5, verify=PLAIN) as client:
         yield client
 
 
@@ -384,7 +385,10 @@ class TestFindings:
 
     def test_sign_ins_half_a_minute_apart_are_fair(self) -> None:
         clock = FixedClock()
-        with QContactSandbox(clock=clock).serving() as sandbox, httpx.Client(base_url=sandbox.url) as client:
+        with (
+            QContactSandbox(clock=clock).serving() as sandbox,
+            httpx.Client(base_url=sandbox.url, verify=PLAIN) as client,
+        ):
             sign_in(client)
             clock.advance(timedelta(seconds=30))
             sign_in(client)
@@ -410,7 +414,7 @@ def test_hundreds_of_requests_a_second_from_many_threads(qcontact_sandbox: QCont
     limits = httpx.Limits(max_connections=10, max_keepalive_connections=10)
     began = time.monotonic()
     with (
-        httpx.Client(base_url=qcontact_sandbox.url, headers=headers, timeout=20, limits=limits) as client,
+        httpx.Client(base_url=qcontact_sandbox.url, headers=headers, timeout=20, limits=limits, verify=PLAIN) as client,
         ThreadPoolExecutor(10) as pool,
     ):
         read = list(pool.map(lambda case: client.get(f"{CASES}/{case.id}").status_code, made[:300]))

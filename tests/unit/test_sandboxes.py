@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from integrations.sandboxes import Answer, BadRequest, Faults, Request, Sandbox, SandboxControl, route
+from integrations.sandboxes.control import PLAIN
 from integrations.sandboxes.faults import AFTER, BEFORE, FAULT_NAMES
 
 
@@ -38,7 +39,7 @@ def counter() -> Iterator[Counter]:
 
 @pytest.fixture
 def client(counter: Counter) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=counter.url, timeout=5) as client:
+    with httpx.Client(base_url=counter.url, timeout=5, verify=PLAIN) as client:
         yield client
 
 
@@ -107,7 +108,7 @@ def test_gateways_speak_html(counter: Counter, client: httpx.Client) -> None:
 def test_a_client_that_does_not_wait_frees_its_thread(counter: Counter, fault: str, took_effect: int) -> None:
     counter.faults.next(fault)
     before = threading.active_count()
-    with httpx.Client(base_url=counter.url, timeout=0.2) as impatient, pytest.raises(httpx.ReadTimeout):
+    with httpx.Client(base_url=counter.url, timeout=0.2, verify=PLAIN) as impatient, pytest.raises(httpx.ReadTimeout):
         add(impatient)
     assert counter.count == took_effect
     for _ in range(100):

@@ -22,6 +22,7 @@ import httpx
 from integrations.qcontact.sandbox.records import Case, Records
 from integrations.qcontact.sandbox.rendering import timestamp
 from integrations.qcontact.sandbox.switches import QContactSwitches
+from integrations.sandboxes.control import PLAIN
 
 SIGNATURE_HEADER = "X-QContact-Signature"
 EVENTS = ("ticket.created", "ticket.updated", "ticket.closed", "ticket.assigned")
@@ -131,7 +132,7 @@ class WebhookSender:
             client: httpx.Client | None = None
             while (batch := self._next_batch()) is not None:
                 # Made when there is something to send: most sandboxes never assume a webhook.
-                client = client or stack.enter_context(httpx.Client(timeout=TIMEOUT, trust_env=False))
+                client = client or stack.enter_context(httpx.Client(timeout=TIMEOUT, trust_env=False, verify=PLAIN))
                 for order in batch:
                     try:
                         self._send(client, order)
