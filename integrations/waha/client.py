@@ -135,7 +135,12 @@ class WahaClient:
             asked["filter.fromMe"] = "true"
         if since is not None:
             asked["filter.timestamp.gte"] = str(int(since.timestamp()))
-        reply = self._read(f"{self._chat(chat_id)}/messages", params=asked)
+        try:
+            reply = self._read(f"{self._chat(chat_id)}/messages", params=asked)
+        except NotThere:
+            # A chat without a message is none yet; a session that is not there is something else, and raises.
+            self.session()
+            return []
         if not isinstance(reply, list):
             raise ServerFailed("waha", "WAHA answered with something that is no list of messages")
         found = [message for message in map(wire.message_of, reply) if message is not None]

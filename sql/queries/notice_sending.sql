@@ -16,6 +16,7 @@ select
     n.waha_stanza_id,
     n.waha_message_id,
     n.slot_at,
+    n.retry_count,
     n.sends,
     n.sends_allowed,
     n.first_sending_at,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ticketing.notices.acks import ERROR, SERVER
+from ticketing.notices.acks import ERROR, PENDING, SERVER
 from ticketing.vocabulary import NotificationStatus
 
 # How long after a send without a known outcome, and after each look that proved nothing, the chat is read (again).
@@ -139,18 +139,23 @@ Finding = Proven | LookAgain | Resend | GiveUp
 def finding_of(notice: Mapping[str, Any], seen: Seen | None, surroundings: Surroundings, now: datetime) -> Finding:
     """Return what a look means. `notice` is a row of `lock_sending`; `seen` the message, if it was found.
 
-    A message that is there but not confirmed is never sent again: it may leave at any moment.
+    A message that is there but not confirmed may leave at any moment. It is sent again only by the very id that it was
+    given beforehand, which WhatsApp takes for the same message; without one that is for a person to decide.
     """
     if seen is not None and seen.ack is not None and (seen.ack >= SERVER or seen.ack == ERROR):
         return Proven(seen, seen.ack)
     if not surroundings.session_is_steady:
         return LookAgain(now + LOOK_AGAIN, counts=False, seen=seen)
     looks = notice["looks"] + 1
-    if seen is None and _may_resend(notice, looks, surroundings, now):
+    if _cannot_double(notice, seen) and _may_resend(notice, looks, surroundings, now):
         return Resend()
     if looks < MOST_LOOKS:
         return LookAgain(now + LOOKS_AFTER[looks], counts=True, seen=seen)
     return _hand_over(notice, seen, surroundings)
+
+
+def _cannot_double(notice: Mapping[str, Any], seen: Seen | None) -> bool:
+    return seen is None or (seen.ack == PENDING and seen.stanza == notice["planned_stanza_id"])
 
 
 def _may_resend(notice: Mapping[str, Any], looks: int, surroundings: Surroundings, now: datetime) -> bool:
