@@ -204,3 +204,17 @@ def test_nothing_but_loopback() -> None:
 
 def test_the_faults_are_all_told_apart() -> None:
     assert set(BEFORE) & set(AFTER) == set()
+
+
+def test_an_outage_ends_at_the_same_address_with_everything_still_there() -> None:
+    sandbox = Counter()
+    with sandbox.serving():
+        url = sandbox.url
+        with httpx.Client(base_url=url, timeout=5, verify=PLAIN) as client:
+            add(client)
+    with httpx.Client(base_url=url, timeout=5, verify=PLAIN) as client:
+        with pytest.raises(httpx.ConnectError):
+            add(client)
+        with sandbox.serving():
+            assert (sandbox.url, add(client).json()["count"]) == (url, 2)
+    assert len(sandbox.journal) == 2
