@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from psycopg.errors import CheckViolation
 
-from integrations.outside import NotThere, OutsideError, ServerFailed, TooManyRequests
+from integrations.outside import NotSetUp, NotThere, OutsideError, Refused, ServerFailed, TooManyRequests
 from jobs.context import JobContext
 from jobs.outcomes import Outcome, PutOff, done
 from jobs.outside import Breaker, calling
 from jobs.platform import Platform
 from jobs.registry import NoArgs, job
 from runtime.settings import Settings
+from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.races import at_once
 from tests.stand_in import StandIn, attempts_of, enqueue, fetch, platform_for_tests
@@ -57,7 +60,9 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 def calls(settings: Settings, clock: FixedClock) -> Iterator[Platform]:
-    changed = settings.model_copy(update={"breaker_failures": 3, "breaker_wait": 10.0, "breaker_longest_wait": 35.0})
+    changed = settings.model_copy(
+        update={"breaker_failures": 3, "breaker_wait": 10.0, "breaker_longest_wait": 35.0, "job_modules": ()}
+    )
     SCRIPT.clear()
     with platform_for_tests(changed, clock) as platform:
         yield platform
@@ -122,7 +127,7 @@ def test_one_of_many_tries_again_and_closes_it(calls: Platform, clock: FixedCloc
     open_it(calls)
     clock.advance(timedelta(seconds=11))
     breakers = [Breaker(calls, "qcontact") for _ in range(6)]
-    ends = at_once([lambda one=one: entered(one) for one in breakers])
+    ends = at_once([partial(entered, one) for one in breakers])
     assert sorted(ends) == [False] * 5 + [True]
     assert state(calls)["state"] == "half_open"
     breakers[ends.index(False)].succeeded()
@@ -214,3 +219,60 @@ def test_nobody_is_called_inside_a_unit_of_work(calls: Platform) -> None:
 
     with pytest.raises(RuntimeError, match="unit of work"), calling(Busy(), "qcontact"):  # type: ignore[arg-type]
         raise AssertionError("entered")
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ("state = 'ajar', retry_at = now()", "state_known"),
+        ("failures = -1", "counts"),
+        ("state = 'open'", "open_whole"),
+        ("retry_at = now()", "open_whole"),
+        ("state = 'half_open', retry_at = now()", "probe_whole"),
+        ("last_error_code = 'X'", "error_whole"),
+        ("held_at = now()", "hold_whole"),
+        ("held_at = now(), held_by = 'thandi', hold_reason = ' '", "hold_whole"),
+        ("integration = 'fax'", "integration_known"),
+    ],
+)
+def test_the_database_refuses_half_a_standing(scratch: Connection, change: str, rule: str) -> None:
+    with pytest.raises(CheckViolation) as refused, scratch.transaction():
+        scratch.execute(f"update integration_states set {change} where integration = 'waha'".encode())
+    assert refused.value.diag.constraint_name == f"integration_states_{rule}"
+
+
+def test_what_is_not_set_up_tells_nothing_of_the_service(calls: Platform, clock: FixedClock) -> None:
+    open_it(calls)
+    clock.advance(timedelta(seconds=11))
+    with pytest.raises(NotSetUp), Breaker(calls, "qcontact").call():
+        fail(NotSetUp("qcontact", "no queue"))
+    assert state(calls)["state"] == "open"
+    assert entered(Breaker(calls, "qcontact"))
+
+
+def test_a_block_with_calls_of_its_own_counts_nothing_itself(calls: Platform) -> None:
+    class Job:
+        in_transaction = False
+        platform = calls
+
+    with calling(Job(), "qcontact") as breaker:  # type: ignore[arg-type]
+        for _ in range(2):
+            with pytest.raises(ServerFailed), breaker.call():
+                fail()
+    assert state(calls)["failures"] == 2
+    with pytest.raises(PutOff), calling(Job(), "qcontact") as breaker, breaker.call():  # type: ignore[arg-type]
+        fail()
+    assert (state(calls)["failures"], state(calls)["state"]) == (3, "open")
+
+
+def test_another_failure_than_an_outage_may_ask_for_a_pause(calls: Platform, clock: FixedClock) -> None:
+    told = failing(calls, Refused("qcontact", "not before noon", retry_after=60))
+    assert isinstance(told, PutOff)
+    assert told.until > clock.now() + timedelta(seconds=60)
+    assert told.reason == "not before noon"
+    assert entered(Breaker(calls, "qcontact"))
+
+
+def test_put_off_needs_a_moment_with_a_zone() -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        PutOff(datetime(2025, 3, 3), "soon")  # noqa: DTZ001 - a naive one is the point

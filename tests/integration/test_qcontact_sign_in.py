@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -15,6 +17,7 @@ from integrations.qcontact.sandbox import EMAIL, PASSWORD, QUEUE, QContactSandbo
 from jobs.platform import Platform
 from runtime.settings import Settings
 from tests.clocks import FixedClock
+from tests.processes import ROOT, environment_of
 from tests.races import at_once
 from tests.stand_in import fetch
 
@@ -236,3 +239,66 @@ def test_nobody_there(connect: Callable[..., Platform], with_password: Settings)
     platform = connect(with_password.model_copy(update={"qcontact_url": "http://127.0.0.1:1"}))
     with pytest.raises(Unreachable):
         platform.outside.qcontact.me()
+
+
+@pytest.fixture
+def callers(with_password: Settings) -> Iterator[list[subprocess.Popen[str]]]:
+    """Two processes that call QContact when they are told to."""
+    settings = with_password.model_copy(update={"job_modules": ("jobs.kinds.probe_integration",)})
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "tests.outside_caller"],
+                    env=environment_of(settings),
+                    cwd=ROOT,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for _ in range(2)
+        ]
+        for process in started:
+            stack.callback(process.kill)
+        assert [heard(process) for process in started] == [["ready"]] * 2
+        yield started
+
+
+def heard(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout is not None
+    return process.stdout.readline().split()
+
+
+def told(processes: list[subprocess.Popen[str]]) -> list[str]:
+    """Tell all processes to call at once; return how their calls ended."""
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return sorted(end for process in processes for end in heard(process))
+
+
+def test_two_processes_sign_in_once_and_try_again_once(
+    connect: Callable[..., Platform], callers: list[subprocess.Popen[str]], sandbox: QContactSandbox
+) -> None:
+    platform = connect()
+    assert told(callers) == ["answered"] * 8
+    assert sandbox.accounts.sign_ins == 1
+    with platform.read() as connection:
+        connection.execute(
+            "update integration_sessions set sign_in_attempted_at = sign_in_attempted_at - interval '1 minute'"
+        )
+    sandbox.expire_tokens()
+    sandbox.latency = 0.2
+    assert told(callers) == ["answered"] * 8
+    assert sandbox.accounts.sign_ins == 2
+    with platform.read() as connection:
+        connection.execute(
+            "update integration_states set state = 'open', failures = 5, opened_at = now(), retry_at = now()"
+            " where integration = 'qcontact'"
+        )
+    sandbox.journal.clear()
+    assert told(callers) == ["answered"] + ["put_off"] * 7
+    assert len(sandbox.journal.entries()) == 1
+    assert told(callers) == ["answered"] * 8
