@@ -18,12 +18,20 @@ if TYPE_CHECKING:
 
 def make_api_key(platform: Platform, *roles: Role, **fields: Any) -> str:
     """Make an API key with the roles and return its plain text; a contractor's key gets a company."""
+    return _make(platform, *roles, **fields)[1]
+
+
+def make_key(platform: Platform, *roles: Role, **fields: Any) -> api_keys.ApiKey:
+    """Make an API key with the roles and return it without its plain text."""
+    return _make(platform, *roles, **fields)[0]
+
+
+def _make(platform: Platform, *roles: Role, **fields: Any) -> tuple[api_keys.ApiKey, str]:
     with platform.begin(SYSTEM) as work:
         company: UUID | None = fields.pop("contractor_id", None)
         if "contractor" in roles and company is None:
             company = make_contractor(work.connection)["id"]
-        _, plain = api_keys.create(work, fields.pop("name", unique("key ")), roles, contractor_id=company, **fields)
-    return plain
+        return api_keys.create(work, fields.pop("name", unique("key ")), roles, contractor_id=company, **fields)
 
 
 def client_with(app: Flask, credential: str | None = None) -> FlaskClient:

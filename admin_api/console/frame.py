@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import flask_bootstrap
 from flask import Flask, Response, g, redirect, render_template, request, url_for
+from jinja2 import StrictUndefined
 
 from admin_api.auth import requires
 from admin_api.console import wording
@@ -46,6 +47,7 @@ def register(app: Flask) -> None:
         icon=icon, state=state, menu=menu, may=may, asset=asset, theme=_theme, is_here=_is_here, actor_name=_actor_name
     )
     app.jinja_env.globals["search_address"] = _search_address
+    app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
 

@@ -70,7 +70,8 @@ def _protect(response: Response) -> Response:
     )
     response.headers["Referrer-Policy"] = "same-origin"
     if response.mimetype == "text/html":
-        response.headers["Cache-Control"] = "private, no-cache"
+        # A kept page would come back with the nonce of another answer, and its scripts would not run.
+        response.headers["Cache-Control"] = "no-store"
         response.vary.add("Cookie")
     return response
 
