@@ -20,8 +20,9 @@ from jobs.kinds.reread_qcontact_case import RereadQContactCase, reread_qcontact_
 from jobs.outcomes import Outcome, done, snooze
 from jobs.outside import calling
 from ticketing.inbound_messages import service as inbound_messages
-from ticketing.notices import delivery
+from ticketing.notices import delivery, sessions
 from ticketing.notices.acks import Ack
+from ticketing.notices.sessions import Hold, News
 from ticketing.qcontact_sync import log
 from ticketing.qcontact_sync.log import LogEntry
 from ticketing.vocabulary import SyncDirection, SyncType
@@ -113,6 +114,15 @@ def _phone_behind(job: JobContext, hidden_id: str) -> str | None:
         return None
 
 
+def _session(job: JobContext, receipt: Mapping[str, Any], payload: Any) -> Outcome:
+    """What state a session of the gateway is in, or what WhatsApp does not let it do."""
+    told = events.session_told(payload)
+    holds = None if told.restrictions is None else [Hold(one.what, one.until) for one in told.restrictions]
+    news = News(session=receipt["subject"], at=receipt["said_at"], status=told.status, holds=holds)
+    sessions.note_news(job.work, news)
+    return _settled(job, receipt, "applied")
+
+
 def _settled(
     job: JobContext, receipt: Mapping[str, Any], outcome: receipts.Outcome, error: str | None = None
 ) -> Outcome:
@@ -126,6 +136,7 @@ _NEWS: Mapping[str, Callable[[JobContext, Mapping[str, Any], Any], Outcome]] = M
         "message.any": _message,
         "message.ack": _confirmation,
         "message.ack.group": _confirmation,
+        "session.status": _session,
     }
 )
 HANDLERS: Mapping[str, Handler] = MappingProxyType({"qcontact": qcontact, "waha": waha})

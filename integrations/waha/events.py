@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from integrations.waha.wire import message_of, phone_of, sendable, stanza_of
+from integrations.waha.wire import Message, Restriction, message_of, phone_of, restrictions_of, sendable
 from ticketing.inbound_messages.messages import Media, Received
 from ticketing.inbound_messages.rules import storable
 
@@ -16,6 +17,7 @@ HIDDEN = "@lid"
 PEOPLE = ("@c.us", HIDDEN)
 
 _LONGEST_ID = 200
+_ID = re.compile(r"[\x21-\x7e]{1,200}")
 _LONGEST_NAME = 100
 _LONGEST_ADDRESS = 2_000
 # Where the engines put the name that the writer chose to show.
@@ -32,14 +34,22 @@ class Confirmed:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class SessionTold:
+    """What an event tells of a session; None is what it does not tell."""
+
+    status: str | None
+    restrictions: tuple[Restriction, ...] | None
+
+
 def received_of(session: str, payload: Any, said_at: datetime) -> Received | None:
     """Read a message that somebody wrote to us; None for one of ours, and for channels, broadcasts and states.
 
     `said_at` is when the gateway told of it, for a message that has no time of its own. Raises ValueError for what is
     no message at all.
     """
-    message = message_of(payload)
-    if message is None or not 0 < len(message.raw_id) <= _LONGEST_ID:
+    message = _message(payload)
+    if message is None:
         raise ValueError("the message has no id")
     chat_id = sendable(_text(payload.get("from"), _LONGEST_ID))
     is_group = chat_id.endswith(GROUP)
@@ -48,8 +58,8 @@ def received_of(session: str, payload: Any, said_at: datetime) -> Received | Non
         return None
     return Received(
         session=session,
-        message_id=storable(message.raw_id),
-        stanza_id=storable(message.stanza),
+        message_id=message.raw_id,
+        stanza_id=message.stanza,
         chat_id=chat_id,
         sender_id=sender_id,
         sender_phone=phone_of(sender_id),
@@ -63,18 +73,30 @@ def received_of(session: str, payload: Any, said_at: datetime) -> Received | Non
 
 def confirmed_of(payload: Any) -> Confirmed | None:
     """Read a confirmation, or how far a message of ours is when it is told of; None for messages of others."""
-    message = message_of(payload)
+    message = _message(payload)
     if message is None or not message.from_me or message.ack is None:
         return None
     error = payload.get("error")
     reason = _text(error.get("reason"), _LONGEST_NAME) if isinstance(error, Mapping) else ""
     participant = _text(payload.get("participant"), _LONGEST_ID)
-    return Confirmed(stanza_of(message.raw_id), message.ack, participant or None, reason or None)
+    return Confirmed(message.stanza, message.ack, participant or None, reason or None)
 
 
-def is_hidden(chat_id: str) -> bool:
-    """Whether the digits of a chat's id are no telephone number."""
-    return chat_id.endswith(HIDDEN)
+def session_told(payload: Any) -> SessionTold:
+    """Read an event about a session. Raises ValueError for one that tells nothing."""
+    status = _text(payload.get("status"), _LONGEST_NAME) if isinstance(payload, Mapping) else ""
+    restrictions = restrictions_of(payload.get("data")) if isinstance(payload, Mapping) else None
+    if not status and restrictions is None:
+        raise ValueError("the event tells nothing of the session")
+    return SessionTold(status or None, restrictions)
+
+
+def _message(payload: Any) -> Message | None:
+    """Read what all messages have; None for what has no id that could be one."""
+    message = message_of(payload)
+    if message is None or not _ID.fullmatch(message.raw_id) or not message.stanza:
+        return None
+    return message
 
 
 def _media(payload: Mapping[str, Any]) -> Media | None:

@@ -233,7 +233,8 @@ def many(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
     with database.connection() as connection:
         connection.execute(
             "with m as (insert into inbound_messages (session, message_id, stanza_id, chat_id, sender_id, body,"
-            " sent_at, received_at, outcome) select 's', 'm' || n, 'm' || n, 'c', 'c' || n %% 500, 'x', %s, %s, 'triage'"
+            " sent_at, received_at, outcome)"
+            " select 's', 'm' || n, 'm' || n, 'c', 'c' || n %% 500, 'x', %s, %s, 'triage'"
             " from generate_series(1, %s::integer) as n returning id)"
             " insert into triage_items (message_id, reason, created_at, status, decided_at, decided_by_name)"
             " select id, 'no_drop_number', %s::timestamptz + (row_number() over ()) * interval '1 minute',"

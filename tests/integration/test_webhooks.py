@@ -14,12 +14,18 @@ from pydantic import SecretStr
 
 from admin_api.api import webhooks as routes
 from admin_api.app import create_app
+from jobs import ledger
+from jobs.kinds.forget_webhooks import forget_webhooks
+from jobs.kinds.reread_qcontact_case import RereadQContactCase, reread_qcontact_case
+from runtime.identifiers import uuid7
 from runtime.settings import Settings
 from tests.clocks import FixedClock
 from tests.factories import insert, make_ticket
+from tests.factories_notices_sending import make_notice, notice_row
 from tests.races import race_of_requests
 from tests.running import run_jobs
 from tests.unit.test_webhooks import ACK, ACK_SIGNATURE, CASE_SIGNATURE, CASE_UPDATED, changed
+from ticketing.notices import delivery, sessions
 from ticketing.people import SYSTEM
 from ticketing.webhooks import receipts
 from ticketing.webhooks.signatures import sign
@@ -232,3 +238,135 @@ class TestWithoutSecrets:
         refused(tell(client, CASE_UPDATED, sign(CASE_UPDATED, "", "sha256")), 503, "not set up")
         refused(tell_waha(client, ACK, sign(ACK, "", "sha512")), 503, "not set up")
         assert kept(connection) == []
+
+
+class TestHints:
+    """What a job makes of an event of QContact."""
+
+    def log(self, connection: Connection) -> list[dict[str, Any]]:
+        return connection.execute("select * from qcontact_sync_log order by id").fetchall()
+
+    @pytest.mark.parametrize(
+        ("event", "sync_type"),
+        [
+            ("ticket.created", "create"),
+            ("ticket.assigned", "assignment"),
+            ("ticket.updated", "status_update"),
+            ("ticket.closed", "status_update"),
+        ],
+    )
+    def test_the_case_is_read_again_and_the_log_says_why(
+        self, client: FlaskClient, platform: Platform, connection: Connection, event: str, sync_type: str
+    ) -> None:
+        body = changed(CASE_UPDATED, event=event)
+        tell(client, body, sign(body, "test-qc-secret", "sha256"))
+        ran = run_jobs(platform)
+        assert [job["kind"] for job in ran] == ["process_webhook", "reread_qcontact_case"]
+        assert ran[1]["arguments"] == {"case_id": "21934500001"}
+        row = self.log(connection)[0]
+        assert (row["sync_direction"], row["sync_type"], row["status"]) == ("inbound", sync_type, "success")
+        assert (row["qcontact_ticket_id"], row["ticket_id"]) == ("21934500001", None)
+        assert kept(connection)[0]["outcome"] == "applied"
+        # Nothing that the event said of the case was believed.
+        assert connection.execute("select 1 from tickets").fetchall() == []
+
+    def test_a_reading_that_runs_may_have_read_too_early_so_the_hint_waits_for_its_end(
+        self, client: FlaskClient, platform: Platform, connection: Connection
+    ) -> None:
+        with platform.begin(SYSTEM) as work:
+            running = work.enqueue(reread_qcontact_case, RereadQContactCase(case_id="21934500001"))
+        ledger.claim(platform.database, [running.id], uuid7(), {}, durable=True)
+        tell(client, CASE_UPDATED)
+        (job,) = run_jobs(platform)
+        assert (job["kind"], job["state"], job["snoozes"], job["attempt"]) == ("process_webhook", "scheduled", 1, 0)
+        assert kept(connection)[0]["processed_at"] is None
+        assert self.log(connection) == []
+
+    def test_a_reading_that_waits_is_enough(
+        self, client: FlaskClient, platform: Platform, connection: Connection
+    ) -> None:
+        with platform.begin(SYSTEM) as work:
+            later = platform.clock.now() + timedelta(hours=1)
+            work.enqueue(reread_qcontact_case, RereadQContactCase(case_id="21934500001"), at=later)
+        tell(client, CASE_UPDATED)
+        run_jobs(platform)
+        assert len(jobs(connection, "reread_qcontact_case")) == 1
+        assert kept(connection)[0]["outcome"] == "applied"
+
+
+class TestNews:
+    """What a job makes of an event of WAHA."""
+
+    @pytest.fixture
+    def clock(self) -> FixedClock:
+        return FixedClock(ACKED + timedelta(seconds=1))
+
+    def test_a_confirmation_moves_its_notice(
+        self, client: FlaskClient, platform: Platform, connection: Connection
+    ) -> None:
+        notice = make_notice(connection)
+        with platform.begin(SYSTEM) as work:
+            delivery.claim(
+                work,
+                notice["id"],
+                session="fibre-noc",
+                chat_id="27600000002@c.us",
+                planned="3EB0A1B2C3D4E5F60718",
+                again=False,
+            )
+            delivery.note_sent(
+                work,
+                notice["id"],
+                session="fibre-noc",
+                raw_id="true_27600000002@c.us_3EB0A1B2C3D4E5F60718",
+                stanza="3EB0A1B2C3D4E5F60718",
+                level=0,
+            )
+        tell_waha(client, ACK)
+        assert run_jobs(platform)[0]["result"] == {"outcome": "applied"}
+        assert notice_row(connection, notice["id"])["status"] == "delivered"
+
+    def test_our_own_message_tells_how_far_it_is(
+        self, client: FlaskClient, platform: Platform, connection: Connection
+    ) -> None:
+        tell_waha(client, changed(ACK, event="message.any"))
+        assert run_jobs(platform)[0]["result"] == {"outcome": "applied"}
+        assert connection.execute("select 1 from inbound_messages").fetchall() == []
+
+    def test_the_state_of_a_session_is_noted(
+        self, client: FlaskClient, platform: Platform, connection: Connection
+    ) -> None:
+        tell_waha(client, changed(ACK, event="session.status", payload={"name": "fibre-noc", "status": "FAILED"}))
+        lock = {"reachoutTimelock": {"isActive": True, "timeEnforcementEnds": 1784980000}}
+        payload = {"name": "fibre-noc", "status": "FAILED", "statuses": [], "data": lock}
+        tell_waha(client, changed(ACK, id="evt_2", event="session.status", payload=payload))
+        assert [job["result"]["outcome"] for job in run_jobs(platform)] == ["applied", "applied"]
+        (session,) = sessions.list_sessions(connection, "fibre-noc")
+        assert session["status"] == "FAILED"
+        assert session["new_contacts_held_until"] == datetime.fromtimestamp(1784980000, UTC)
+
+    @pytest.mark.parametrize(
+        ("event", "payload"),
+        [("session.status", {}), ("session.status", None), ("message", {}), ("message", None), ("message", [])],
+    )
+    def test_signed_news_that_tells_nothing_is_noted_as_unusable(
+        self, client: FlaskClient, platform: Platform, connection: Connection, event: str, payload: Any
+    ) -> None:
+        tell_waha(client, changed(ACK, event=event, payload=payload))
+        (job,) = run_jobs(platform)
+        assert (job["state"], job["result"]["outcome"]) == ("completed", "unusable")
+        (row,) = kept(connection)
+        assert (row["outcome"], bool(row["error"])) == ("unusable", True)
+
+    def test_events_are_forgotten_a_month_after_they_were_dealt_with(
+        self, client: FlaskClient, platform: Platform, connection: Connection, clock: FixedClock
+    ) -> None:
+        tell_waha(client, changed(ACK, event="presence.update"))
+        run_jobs(platform)
+        tell_waha(client, changed(ACK, id="evt_2"))
+        connection.execute("update jobs set state = 'scheduled', scheduled_at = 'infinity' where state = 'available'")
+        clock.advance(receipts.KEPT_FOR + timedelta(hours=1))
+        with platform.begin(SYSTEM) as work:
+            work.enqueue(forget_webhooks)
+        assert run_jobs(platform)[0]["result"] == {"events": 1, "files": 0}
+        assert [row["event"] for row in kept(connection)] == ["message.ack"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.waha.events import Confirmed, confirmed_of, received_of
+from integrations.waha.events import Confirmed, SessionTold, confirmed_of, received_of, session_told
 from ticketing.inbound_messages import rules
 from ticketing.inbound_messages.messages import Media
 from ticketing.inbound_messages.rules import Ask, Attach
@@ -140,7 +140,11 @@ def test_an_open_sender_has_a_telephone(address: str) -> None:
 
 
 def test_in_a_group_the_participant_writes() -> None:
-    fields = {"from": "120363000000000001@g.us", "participant": "27600000002@c.us", "_data": {"notifyName": " Thandi  M "}}
+    fields = {
+        "from": "120363000000000001@g.us",
+        "participant": "27600000002@c.us",
+        "_data": {"notifyName": " Thandi  M "},
+    }
     received = received_of("s", payload(**fields), NOW)
     assert received is not None
     assert (received.is_group, received.sender_phone, received.sender_name) == (True, "+27600000002", "Thandi M")
@@ -161,7 +165,7 @@ def test_what_is_not_written_to_us_is_left(fields: dict[str, Any]) -> None:
     assert received_of("s", payload(**fields), NOW) is None
 
 
-@pytest.mark.parametrize("broken", [None, [], "x", {}, {"id": 7}, {"id": "x" * 201}])
+@pytest.mark.parametrize("broken", [None, [], "x", {}, {"id": 7}, {"id": "x" * 201}, {"id": "x\0"}, {"id": "a b"}])
 def test_what_has_no_id_is_no_message(broken: Any) -> None:
     with pytest.raises(ValueError, match="no id"):
         received_of("s", broken, NOW)
@@ -202,3 +206,17 @@ def test_confirmations_are_read(fields: dict[str, Any], expected: Confirmed | No
 
 def test_a_confirmation_of_nothing_is_none() -> None:
     assert confirmed_of(None) is None
+    assert confirmed_of({"id": "true_x_\0", "fromMe": True, "ack": 2}) is None
+
+
+def test_what_is_told_of_a_session() -> None:
+    lock = {"reachoutTimelock": {"isActive": True, "timeEnforcementEnds": 1784980000}}
+    told = session_told({"name": "fibre-noc", "status": "WORKING", "statuses": [], "data": lock})
+    assert told.status == "WORKING"
+    assert [one.until for one in told.restrictions or ()] == [datetime.fromtimestamp(1784980000, UTC)]
+    assert session_told({"status": "FAILED", "data": None}) == SessionTold("FAILED", None)
+    over = {"reachoutTimelock": {"isActive": False}}
+    assert session_told({"status": "WORKING", "data": over}) == SessionTold("WORKING", ())
+    for nothing in (None, [], {}, {"status": 7}, {"data": {}}):
+        with pytest.raises(ValueError, match="nothing of the session"):
+            session_told(nothing)
