@@ -193,8 +193,7 @@ class TestSessions:
         assert http.get("/api/fibre-noc/auth/qr", params={"format": "raw"}).json()["value"]
         assert http.get("/api/fibre-noc/auth/qr").json()["data"]
         assert http.post("/api/fibre-noc/auth/request-code", json={}).json()["code"]
-        with sandbox.lock:
-            sandbox.sessions.scan(sandbox.session("fibre-noc"))
+        sandbox.put_session("fibre-noc", paired=True)
         assert http.get("/api/sessions/fibre-noc/me").json()["id"] == "27600000001@c.us"
         assert http.get("/api/fibre-noc/auth/qr").status_code == 422
         assert http.post("/api/sessions/fibre-noc/logout").json()["me"] is None

@@ -245,6 +245,22 @@ class TestInbound:
         payload = receiver.named("message")[0].payload
         assert (payload["from"], payload["participant"]) == (GROUP, "27600000011@c.us")
 
+    @pytest.mark.parametrize(
+        ("engine", "told"),
+        [
+            ("GOWS", {"Info": {"PushName": "Thandi"}}),
+            ("NOWEB", {"pushName": "Thandi"}),
+            ("WEBJS", {"notifyName": "Thandi"}),
+        ],
+    )
+    def test_the_name_is_where_the_engine_has_it(
+        self, sandbox: WahaSandbox, control: WahaControl, receiver: Receiver, engine: str, told: dict[str, Any]
+    ) -> None:
+        sandbox.switches.engine = engine
+        control.inbound("27600000002", "Hello", name="Thandi")
+        assert control.settle()
+        assert receiver.named("message")[0].payload["_data"] == told
+
     def test_what_comes_while_the_session_is_away_is_told_afterwards(
         self, http: httpx.Client, control: WahaControl, receiver: Receiver
     ) -> None:

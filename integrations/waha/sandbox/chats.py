@@ -30,7 +30,7 @@ class Message:
 
     `chat_id` is the chat as we keep it (the phone's form where it is known), `addressed` the form that was used.
     `calls` counts the requests to send it, `fate` tells what was made to go wrong with it, `withheld` that WAHA does
-    not show it. `number` counts all messages of the sandbox from 1.
+    not show it, `name` what a sender chose to be called. `number` counts all messages of the sandbox from 1.
     """
 
     number: int
@@ -43,6 +43,7 @@ class Message:
     addressed: str
     source: str = "api"
     participant: str | None = None
+    name: str | None = None
     reply_to: str | None = None
     media: Media | None = None
     ack: int = PENDING

@@ -48,7 +48,7 @@ class WahaControl(SandboxControl):
     def inbound(
         self, sender: str, text: str = "", *, photo: bytes | None = None, mimetype: str = "image/jpeg", **more: Any
     ) -> dict[str, Any]:
-        """Let a person (a phone number or chat id) write to us; more: hidden, group, session."""
+        """Let a person (a phone number or chat id) write to us; more: hidden, group, name, session."""
         media = photo and {"data": base64.b64encode(photo).decode(), "mimetype": mimetype}
         body = {"sender": sender, "text": text, "media": media or None, **more}
         found: dict[str, Any] = self._call("POST", "inbound", json=body)

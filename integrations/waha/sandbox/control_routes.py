@@ -8,10 +8,10 @@ from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
 from integrations.sandboxes import Answer, BadRequest, Request, route
 from integrations.waha.sandbox import identifiers
+from integrations.waha.sandbox.acts import Acts
 from integrations.waha.sandbox.chats import Media, Message
-from integrations.waha.sandbox.core import Rejected, WahaCore
 from integrations.waha.sandbox.hooks import Hook
-from integrations.waha.sandbox.sessions import Session, Status
+from integrations.waha.sandbox.sessions import Status
 
 PAGE = 1_000
 
@@ -38,6 +38,7 @@ class _Inbound(_Order):
     hidden: bool = False
     media: _File | None = None
     group: str | None = None
+    name: str | None = None
 
 
 class _Typed(_Order):
@@ -84,7 +85,7 @@ class _Group(BaseModel):
     members: list[str]
 
 
-class ControlRoutes(WahaCore):
+class ControlRoutes(Acts):
     """The addresses under `/_sandbox` that only this sandbox has. Mistakes are answered with 400."""
 
     def state(self) -> dict[str, Any]:
@@ -138,8 +139,7 @@ class ControlRoutes(WahaCore):
     @route("POST", "/_sandbox/hooks/again")
     def control_again(self, request: Request) -> Answer:
         """Send an event that was sent once more, in the same envelope."""
-        if not self.tell_again(str(request.json_object().get("envelope_id"))):
-            raise BadRequest("no such event was told")
+        self.tell_again(str(request.json_object().get("envelope_id")))
         return Answer(204)
 
     @route("PUT", "/_sandbox/fates")
@@ -154,61 +154,35 @@ class ControlRoutes(WahaCore):
         order = _read(_Inbound, request.json_object())
         file = order.media
         media = Media(file.data, file.mimetype, file.filename) if file else None
-        message = self.inbound(
-            self._named(order), order.sender, order.text, hidden=order.hidden, media=media, group=order.group
-        )
-        return Answer(201, message.as_json())
+        return Answer(201, self.inbound(**{**dict(order), "media": media}).as_json())
 
     @route("POST", "/_sandbox/typed")
     def control_typed(self, request: Request) -> Answer:
         """Let somebody write at our own phone."""
-        order = _read(_Typed, request.json_object())
-        return Answer(201, self.typed(self._named(order), order.chat_id, order.text).as_json())
+        return Answer(201, self.typed(**dict(_read(_Typed, request.json_object()))).as_json())
 
     @route("POST", "/_sandbox/acks")
     def control_acks(self, request: Request) -> Answer:
-        """Let a message reach a level, and tell of it; of a message that nobody knows it is only told."""
-        order = _read(_Level, request.json_object())
-        session = self._named(order)
-        message = self.chats.find(session.name, order.message)
-        chat_id = order.chat_id or (message and message.addressed)
-        if not chat_id:
-            raise BadRequest("of a message that is not known, chat_id must be given")
-        if message:
-            self.chats.acknowledge(message, order.level, self.now())
-        stanza = identifiers.stanza_of(order.message)
-        for _ in range(order.times):
-            self.tell_level(session, chat_id, stanza, order.level, hidden=order.hidden, participant=order.participant)
+        """Let a message reach a level, and tell of it."""
+        self.acknowledge(**dict(_read(_Level, request.json_object())))
         return Answer(204)
 
     @route("PUT", "/_sandbox/sessions/<name>")
     def control_session(self, request: Request, name: str) -> Answer:
-        """Put a session into a state: a status, paired or not, dead (WORKING, and nothing happens), broken."""
-        order = _read(_State, request.json_object())
-        session = self.session(name)
-        if order.dead is not None:
-            session.dead = order.dead
-        if order.broken is not None:
-            session.broken = order.broken
-        if order.paired:
-            self.sessions.scan(session)
-        elif order.paired is False:
-            self.sessions.log_out(session)
-        if order.status:
-            self.sessions.move(session, order.status)
+        """Put a session into a state."""
+        session = self.put_session(name, **dict(_read(_State, request.json_object())))
         return Answer(body={"status": session.status, "dead": session.dead, "broken": session.broken})
 
     @route("POST", "/_sandbox/restart")
     def control_restart(self, _request: Request) -> Answer:
         """Let the whole of WAHA start anew."""
-        self.restart_server()
+        self.restart()
         return Answer(204)
 
     @route("PUT", "/_sandbox/restrictions")
     def control_restrictions(self, request: Request) -> Answer:
         """Let WhatsApp restrict the account, or lift that, in WAHA's own words."""
-        order = _read(_Restriction, request.json_object())
-        self.restrict(self._named(order), order.name, order.data)
+        self.restrict(**dict(_read(_Restriction, request.json_object())))
         return Answer(204)
 
     @route("PUT", "/_sandbox/people")
@@ -225,13 +199,6 @@ class ControlRoutes(WahaCore):
         group = _read(_Group, request.json_object())
         self.people.gather(group.chat_id, group.members)
         return Answer(204)
-
-    def _named(self, order: _Order) -> Session:
-        name = order.session or next(iter(self.sessions.known), "")
-        try:
-            return self.session(name)
-        except Rejected as error:
-            raise BadRequest(f"no session is called {name!r}") from error
 
 
 def _read(form: type[Form], body: dict[str, Any]) -> Form:

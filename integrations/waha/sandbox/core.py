@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from integrations.sandboxes import Answer, Sandbox
 from integrations.waha.sandbox import acknowledgements, identifiers, replies
 from integrations.waha.sandbox.acknowledgements import Planned
-from integrations.waha.sandbox.chats import DEVICE, ERROR, PENDING, SERVER, Chats, Media, Message
+from integrations.waha.sandbox.chats import DEVICE, ERROR, PENDING, SERVER, Chats, Message
 from integrations.waha.sandbox.fates import LOST, Fates
 from integrations.waha.sandbox.hooks import Hook, written
 from integrations.waha.sandbox.people import People
@@ -72,13 +72,14 @@ class WahaCore(Sandbox):
             self.timetable,
             switches=lambda: self.switches,
             now=self.now,
-            told=self._tell_session,
+            told=self.tell_session,
             under_lock=self._under_lock,
         )
         self.envelopes: OrderedDict[str, Told] = OrderedDict()
         self.started_at = self.now()
         self.sessions.move(self.sessions.add(Session(session)), "WORKING")
 
+    @property
     def settings_values(self) -> dict[str, Any]:
         """The values of the settings that point an installation here, by their names."""
         return {
@@ -124,7 +125,7 @@ class WahaCore(Sandbox):
         """Send an event to everybody who wants it; return how many do. A dead session tells nothing."""
         if session.dead or not self.sender.is_open:
             return 0
-        hooks = [hook for hook in self._hooks(session) if hook.wants(event)]
+        hooks = [hook for hook in self.hooks_of(session) if hook.wants(event)]
         moment = self.milliseconds()
         envelope_id = identifiers.new_envelope_id(moment)
         envelope = replies.envelope(
@@ -137,26 +138,13 @@ class WahaCore(Sandbox):
             self.sender.send(hook, envelope_id=envelope_id, event=event, stanza=stanza, body=told.body)
         return len(hooks)
 
-    def tell_again(self, envelope_id: str) -> bool:
-        """Send an event that was sent once more, the same bytes; tell whether it is known."""
-        told = self.envelopes.get(envelope_id)
-        if told is None:
-            return False
-        receivers = {hook.url: hook for session in self.sessions.known.values() for hook in self._hooks(session)}
-        for hook in receivers.values():
-            self.sender.send(hook, envelope_id=envelope_id, event=told.event, stanza=told.stanza, body=told.body)
-        return True
-
-    def _hooks(self, session: Session) -> list[Hook]:
+    def hooks_of(self, session: Session) -> list[Hook]:
+        """Return who is told of what happens to a session: the receiver of all, and its own."""
         return [hook for hook in (self.hook, *session.hooks) if hook]
 
-    def _tell_session(self, session: Session, data: replies.Json | None = None) -> None:
+    def tell_session(self, session: Session, data: replies.Json | None = None) -> None:
+        """Tell of a session's state, or in `data` of what befell its account."""
         self.emit(session, "session.status", replies.session_state(session, data))
-
-    def restrict(self, session: Session, name: str, data: replies.Json) -> None:
-        """Put a restriction on the session's account, or lift it, and tell: `reachoutTimelock` or `messageCapping`."""
-        session.restrictions[name] = data
-        self._tell_session(session, {name: data})
 
     def restart_server(self) -> None:
         """Let the whole of WAHA start anew: sessions that worked are away for a while, the start's time changes."""
@@ -279,57 +267,6 @@ class WahaCore(Sandbox):
             )
             for member in members
         )
-
-    # -- what people write
-
-    def inbound(
-        self,
-        session: Session,
-        sender: str,
-        text: str,
-        *,
-        hidden: bool = False,
-        media: Media | None = None,
-        group: str | None = None,
-    ) -> Message:
-        """Let a person (a phone number or chat id) write to us, or into a group; tell of it when the session works."""
-        person = identifiers.outer(sender) if "@" in sender else identifiers.digits(sender) + identifiers.PERSON
-        shown = self.people.hidden_of(person) if hidden else person
-        message = self.chats.add(
-            session=session.name,
-            chat_id=group or self.people.chat_of(shown),
-            stanza="3A" + identifiers.new_stanza()[2:],
-            from_me=False,
-            body=text,
-            at=self.now(),
-            addressed=group or shown,
-            source="app",
-            participant=shown if group else None,
-            media=media,
-            ack=DEVICE,
-        )
-        self.sessions.when_working(session, lambda: self._tell_inbound(session, message))
-        return message
-
-    def _tell_inbound(self, session: Session, message: Message) -> None:
-        payload = replies.message(message, session, self.switches, media=self.media_of(message))
-        for event in ("message", "message.any"):
-            self.emit(session, event, payload, stanza=message.stanza)
-
-    def typed(self, session: Session, chat_id: str, text: str) -> Message:
-        """Let a person at our own phone write a message: it is ours, but not through WAHA."""
-        message = self.chats.add(
-            session=session.name,
-            chat_id=self.people.chat_of(chat_id),
-            stanza="3A" + identifiers.new_stanza()[2:],
-            from_me=True,
-            body=text,
-            at=self.now(),
-            addressed=chat_id,
-            source="app",
-        )
-        self.release(session, message)
-        return message
 
     # -- files
 

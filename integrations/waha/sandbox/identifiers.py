@@ -18,6 +18,11 @@ def new_stanza() -> str:
     return f"3EB0{os.urandom(8).hex().upper()}"
 
 
+def new_app_stanza() -> str:
+    """Return a fresh bare message id as a phone's own app makes them."""
+    return f"3A{os.urandom(9).hex().upper()}"
+
+
 def new_envelope_id(milliseconds: int) -> str:
     """Return a fresh id for an event: `evt_` and a ULID of 26 small letters, so ids sort by time."""
     number = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")

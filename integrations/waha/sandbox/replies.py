@@ -81,8 +81,17 @@ def message(
         "vCards": [],
         "location": None,
         "replyTo": found.reply_to and {"id": found.reply_to},
-        "_data": {},
+        "_data": _engine_data(found, switches),
     }
+
+
+def _engine_data(found: Message, switches: WahaSwitches) -> Json:
+    """Return what each engine keeps in a place of its own: the name that a sender chose."""
+    if found.name is None:
+        return {}
+    if switches.engine == "GOWS":
+        return {"Info": {"PushName": found.name}}
+    return {"notifyName" if switches.in_browser else "pushName": found.name}
 
 
 def acknowledgement(

@@ -32,8 +32,8 @@ class WahaSandbox(SendingRoutes, ReadingRoutes, SessionRoutes, ControlRoutes):
 
     One session (`default`) is there, paired and WORKING. `api_key` (None: anybody may ask) and the receiver `hook` of
     all sessions' events are as WAHA's environment would set them. What can be changed while it serves: `switches` (see
-    `WahaSwitches`), `faults` of the network, `fates` of messages, and what the methods of `WahaCore` and the addresses
-    under `/_sandbox` do. `chats` holds what is true of every message: `received()`, `doubled()`, `never_left()`.
+    `WahaSwitches`), `faults` of the network, `fates` of messages, and what the methods of `Acts` (and the addresses
+    under `/_sandbox`) do. `chats` holds what is true of every message: `received()`, `doubled()`, `never_left()`.
     """
 
     def respond(self, request: Request) -> Outcome:
