@@ -66,7 +66,7 @@ def test_of_two_who_forget_a_record_one_wins(app: Flask, platform: Platform) -> 
 def test_the_list_goes_by_its_key(platform: Platform) -> None:
     with platform.read() as connection:
         connection.execute(
-            "with people as (insert into users (name) select 'Person ' || n from generate_series(1, 5000) n returning id)"
+            "with people as (insert into users (name) select n::text from generate_series(1, 5000) n returning id)"
             " insert into qcontact_assignees (user_id, qcontact_id, set_by_name) select id, '1', 'Thandi' from people"
         )
         connection.execute("analyze qcontact_assignees")
