@@ -26,6 +26,13 @@ SIGNED_LINKS = {
     ("GET", "/api/ticketing/exports/<export_id>/download"),
     ("PUT", "/api/ticketing/uploads/<upload_id>"),
 }
+# Who may shows a secret or a signature, which the routes' own tests try.
+OTHER_DOORS = {
+    ("GET", "/api/ticketing/cron/sync-qcontact"),
+    ("POST", "/api/ticketing/cron/sync-qcontact"),
+    ("POST", "/api/ticketing/webhooks/qcontact"),
+    ("POST", "/api/ticketing/webhooks/waha"),
+}
 PUBLIC = {"/healthz", "/readyz", "/openapi/", "/openapi/openapi.json"}
 AN_ID = "0198c5a2-7e1b-7c3d-9f00-0123456789ab"
 
@@ -44,6 +51,11 @@ def routes(app: Flask) -> Iterator[Route]:
         assert access is not None, f"{rule.rule} does not say who may use it"
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield method, rule.rule, access
+
+
+def by_role(app: Flask) -> Iterator[Route]:
+    """The routes whose doors open by role, or to everybody."""
+    return (route for route in routes(app) if route[:2] not in OTHER_DOORS)
 
 
 def try_out(app: Flask, credential: str | None, method: str, rule: str) -> Any:
@@ -65,7 +77,7 @@ def test_there_are_routes_to_try(app: Flask) -> None:
 def test_each_role_may_what_the_route_declares_and_nothing_else(app: Flask, platform: Platform, role: Role) -> None:
     credential = make_api_key(platform, role)
     wrong = []
-    for method, rule, access in routes(app):
+    for method, rule, access in by_role(app):
         status, error = try_out(app, credential, method, rule)
         allowed = access.public or role in access.roles
         if allowed == refused_for_the_role(status, error) or status == 401 or status >= 500:
@@ -77,7 +89,7 @@ def test_each_role_may_what_the_route_declares_and_nothing_else(app: Flask, plat
 def test_without_a_valid_credential_only_public_routes_answer(app: Flask, platform: Platform, credential: str) -> None:
     wrong = []
     key = credential_of(platform, credential)
-    for method, rule, access in routes(app):
+    for method, rule, access in by_role(app):
         status, error = try_out(app, key, method, rule)
         if access.public == (status == 401) or (status == 401 and error["code"] != "UNAUTHORIZED"):
             wrong.append((method, rule, status))
@@ -97,8 +109,8 @@ def credential_of(platform: Platform, which: str) -> str | None:
 
 def test_public_is_what_was_meant_to_be_public_and_only_read(app: Flask) -> None:
     public = {(method, rule) for method, rule, access in routes(app) if access.public}
-    assert public >= SIGNED_LINKS
-    public -= SIGNED_LINKS
+    assert public >= SIGNED_LINKS | OTHER_DOORS
+    public -= SIGNED_LINKS | OTHER_DOORS
     assert {rule for _, rule in public if "<" not in rule} == PUBLIC
     assert {rule.rpartition("/")[0] for _, rule in public if "<" in rule} == {"/openapi/swagger", "/openapi/page"}
     assert {method for method, _ in public} == {"GET"}
