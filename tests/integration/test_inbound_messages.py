@@ -36,7 +36,7 @@ LID = "184700000000001@lid"
 
 @pytest.fixture
 def settings(settings: Settings, waha_sandbox: WahaSandbox) -> Settings:
-    values = waha_sandbox.settings_values()
+    values = waha_sandbox.settings_values
     return settings.model_copy(update=values | {"waha_api_key": SecretStr(values["waha_api_key"])})
 
 
@@ -211,7 +211,7 @@ class TestFiles:
     def send(self, platform: Platform, sandbox: WahaSandbox, text: str, data: bytes) -> list[dict[str, Any]]:
         """Let somebody send a file through the gateway; return the jobs that ran."""
         session = sandbox.session("default")
-        sent = sandbox.inbound(session, SENDER, text, media=Media(data, "image/jpeg"))
+        sent = sandbox.inbound(SENDER, text, media=Media(data, "image/jpeg"))
         payload = replies.message(sent, session, sandbox.switches, media=sandbox.media_of(sent))
         keep(platform, message_body(text, platform.clock.now(), **payload))
         return run_jobs(platform)
