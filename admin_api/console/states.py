@@ -72,4 +72,4 @@ _PLAIN = ("secondary", "circle")
 def state(name: str | None, said: str | None = None) -> Markup:
     """Return a state as a badge: its icon, and its word or what is `said` instead."""
     tone, drawing = _STATES.get(name or "", _PLAIN)
-    return Markup('<span class="badge text-bg-{}">{} {}</span>').format(tone, icon(drawing), said or words(name))
+    return Markup('<span class="badge border bg-{}-subtle text-{}-emphasis">{} {}</span>').format(tone, tone, icon(drawing), said or words(name))

@@ -112,7 +112,7 @@ def worker(platform: Platform) -> Iterator[None]:
 
 @pytest.fixture
 def person(browser: Browser, address: str, platform: Platform) -> Iterator[Person]:
-    """Sign somebody in and return their page: `person("qa", viewport=PHONE, user_id=...)`; each has their own browser."""
+    """Sign somebody in and return their page: `person("qa", viewport=PHONE)`; each has a browser of their own."""
     contexts: list[BrowserContext] = []
 
     def sign_in(*roles: Role, name: str | None = None, user_id: Any = None, **options: Any) -> Page:
