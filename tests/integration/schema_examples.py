@@ -248,6 +248,28 @@ CHECKS: list[tuple[str, dict[str, Any], str]] = [
     ("whatsapp_contacts", {"opted_out_at": NOW}, "opt_out_whole"),
     ("whatsapp_contacts", {"opted_out_at": NOW, "opted_out_reason": " "}, "opt_out_whole"),
     ("whatsapp_contacts", {"last_dr_number": "DR1737348"}, "last_dr_whole"),
+    ("webhook_receipts", {"source": "clerk"}, "source_known"),
+    ("webhook_receipts", {"event_key": " "}, "event_key_not_blank"),
+    ("webhook_receipts", {"event": " "}, "event_not_blank"),
+    ("webhook_receipts", {"body": b""}, "body_size"),
+    ("webhook_receipts", {"repeats": -1}, "repeats_positive"),
+    ("webhook_receipts", {"outcome": "lost", "processed_at": NOW}, "outcome_known"),
+    ("webhook_receipts", {"outcome": "applied"}, "processed_whole"),
+    ("webhook_receipts", {"outcome": "unusable", "processed_at": NOW}, "unusable_has_reason"),
+    ("inbound_messages", {"sender_phone": "082 123 4567"}, "sender_phone_e164"),
+    ("inbound_messages", {"outcome": "lost"}, "outcome_known"),
+    ("inbound_messages", {"outcome": "attached"}, "attached_has_ticket"),
+    ("inbound_messages", {"media_status": "gone"}, "media_status_known"),
+    ("inbound_messages", {"media_status": "stored"}, "media_stored_has_key"),
+    ("inbound_messages", {"media_status": "lost"}, "media_failed_has_reason"),
+    ("triage_items", {"reason": "none"}, "reason_known"),
+    ("triage_items", {"status": "lost", "decided_at": NOW, "decided_by_name": "Thandi"}, "status_known"),
+    ("triage_items", {"status": "dismissed"}, "decided_whole"),
+    (
+        "triage_items",
+        {"status": "attached", "decided_at": NOW, "decided_by_name": "Thandi"},
+        "ticket_when_attached",
+    ),
 ]
 
 # Rules about who did something: they need a person who exists. The column, and what else breaks the rule.
@@ -291,4 +313,6 @@ TAKEN: list[tuple[str, dict[str, Any], str]] = [
         "whatsapp_notifications_said_once",
     ),
     ("repeat_fault_escalations", {"scope_value": "LAW.P.A002"}, "repeat_fault_escalations_one_open"),
+    ("webhook_receipts", {"event_key": "evt_1"}, "webhook_receipts_event_key_key"),
+    ("inbound_messages", {"stanza_id": "3A1"}, "inbound_messages_stanza_key"),
 ]

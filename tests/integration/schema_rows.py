@@ -107,6 +107,25 @@ def _report_row(connection: Connection) -> Row:
 
 _BULK_ACTION: Row = {"action": "priority", "changes": Jsonb({}), "asked_by": Jsonb({}), "total": 1}
 
+_RECEIPT: Row = {
+    "source": "waha",
+    "event": "message",
+    "subject": "default",
+    "body": b"{}",
+    "said_at": NOW,
+    "received_at": NOW,
+    "last_received_at": NOW,
+}
+_MESSAGE: Row = {
+    "session": "default",
+    "message_id": "false_27600000002@c.us_3A",
+    "chat_id": "27600000002@c.us",
+    "sender_id": "27600000002@c.us",
+    "body": "DR1737348",
+    "sent_at": NOW,
+    "received_at": NOW,
+}
+
 ACCEPTED: dict[str, Callable[[Connection], Row]] = {
     "contractors": lambda _: {"name": unique("Contractor ")},
     "users": lambda _: {"name": "Thandi Example"},
@@ -206,5 +225,12 @@ ACCEPTED: dict[str, Callable[[Connection], Row]] = {
         "message_content": "Ticket FF100001 is yours",
     },
     "whatsapp_contacts": lambda _: {"phone": "+27821234567"},
+    "webhook_receipts": lambda _: _RECEIPT | {"event_key": unique("evt_")},
+    "inbound_messages": lambda _: _MESSAGE | {"stanza_id": unique("3A")},
+    "triage_items": lambda connection: {
+        "message_id": insert(connection, "inbound_messages", **_MESSAGE, stanza_id=unique("3A"))["id"],
+        "reason": "no_drop_number",
+        "created_at": NOW,
+    },
 }
 """By table. All but `verification_step_types`, which is full with its twelve, can be inserted as they are."""

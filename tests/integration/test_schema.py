@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_args
 
 from sql.database import Connection
 from tests.integration.schema_rows import ACCEPTED
@@ -17,9 +17,12 @@ from ticketing.defaults import (
     REPEAT_FAULT_WINDOW_DAYS,
     SLA_TARGETS,
 )
+from ticketing.inbound_messages import words as inbound
 from ticketing.people import ROLES
 from ticketing.verification_steps import STEPS
 from ticketing.vocabulary import NOTIFICATION_TRANSITIONS, TRANSITIONS, NotificationStatus, Status
+from ticketing.webhooks.deliveries import Source
+from ticketing.webhooks.receipts import Outcome
 
 VOCABULARIES: dict[str, type[StrEnum]] = {
     "tickets_source_known": words.Source,
@@ -55,12 +58,18 @@ VOCABULARIES: dict[str, type[StrEnum]] = {
     "whatsapp_notifications_recipient_type_known": words.RecipientType,
     "whatsapp_notifications_message_template_known": words.NotificationTemplate,
     "whatsapp_notifications_status_known": words.NotificationStatus,
+    "inbound_messages_outcome_known": inbound.MessageOutcome,
+    "inbound_messages_media_status_known": inbound.MediaStatus,
+    "triage_items_reason_known": inbound.TriageReason,
+    "triage_items_status_known": inbound.TriageStatus,
     "bulk_actions_action_known": words.BulkAction,
     "bulk_action_tickets_outcome_known": words.BulkOutcome,
 }
 OTHER_VOCABULARIES: dict[str, set[str]] = {
     "users_roles_known": set(ROLES),
     "api_keys_roles_known": set(ROLES),
+    "webhook_receipts_source_known": set(get_args(Source)),
+    "webhook_receipts_outcome_known": set(get_args(Outcome)),
     "ticket_events_actor_kind_known": {"user", "api_key", "job", "schedule", "system"},
 }
 

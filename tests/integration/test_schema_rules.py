@@ -103,9 +103,11 @@ def test_every_foreign_key_refuses_what_does_not_exist(scratch: Connection) -> N
         "deleted_by": {"deleted_at": NOW},
         "overruled_by": {"overruled_at": NOW, "overrule_note": "Sharp enough"},
         "qa_passed_check_id": {"qa_ready": True},
+        "triage_items.ticket_id": {"status": "attached", "decided_at": NOW, "decided_by_name": "Thandi"},
     }
     for row in rows:
-        columns = ACCEPTED[row["tbl"]](scratch) | needs.get(row["attname"], {}) | {row["attname"]: nowhere[row["type"]]}
+        needed = needs.get(f"{row['tbl']}.{row['attname']}") or needs.get(row["attname"], {})
+        columns = ACCEPTED[row["tbl"]](scratch) | needed | {row["attname"]: nowhere[row["type"]]}
         error = refusal(scratch, partial(insert, scratch, row["tbl"], **columns))
         assert isinstance(error, errors.ForeignKeyViolation)
         assert error.diag.constraint_name == row["conname"]
