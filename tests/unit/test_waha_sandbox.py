@@ -209,6 +209,13 @@ class TestSessions:
             until -= 1
             assert until
 
+    def test_by_the_addresses_of_old(self, sandbox: WahaSandbox, http: httpx.Client) -> None:
+        stopped = http.post("/api/sessions/stop", json={"name": "default"})
+        assert (stopped.status_code, stopped.json()["status"]) == (201, "STOPPED")
+        assert http.post("/api/sessions/start", json={"name": "default"}).json()["status"] == "STARTING"
+        assert http.post("/api/sessions/logout", json={"name": "default"}).json()["me"] is None
+        assert http.post("/api/sessions/start", json={"name": "other"}).status_code == 404
+
     def test_configuration_is_replaced_and_restarts(self, sandbox: WahaSandbox, http: httpx.Client) -> None:
         config = {"webhooks": [{"url": "http://127.0.0.1:1/", "events": ["message.ack"]}]}
         changed = http.put("/api/sessions/default", json={"name": "default", "config": config})
@@ -227,8 +234,11 @@ class TestSessions:
         assert http.get("/api/server/version").json() == http.get("/api/version").json()
         assert http.get("/api/server/version").json()["engine"] == "GOWS"
         before = http.get("/api/server/status").json()["startTimestamp"]
-        http.post("/_sandbox/restart")
-        assert http.get("/api/server/status").json()["startTimestamp"] > before
+        for path in ("/_sandbox/restart", "/api/server/stop"):
+            assert http.post(path).is_success
+            now = http.get("/api/server/status").json()["startTimestamp"]
+            assert now > before
+            before = now
         assert http.get("/api/nothing").json()["message"] == "Cannot GET /api/nothing"
 
 

@@ -119,6 +119,22 @@ class TestEvents:
         assert sandbox.settle()
         assert len(receiver.named("message.ack")) == 1
 
+    def test_of_an_error_newer_builds_tell_more(
+        self, http: httpx.Client, control: WahaControl, receiver: Receiver
+    ) -> None:
+        control.acknowledge(STANZA, -1, chat_id=CHAT, error={"code": 463, "reason": "timelock"})
+        assert control.settle()
+        [event] = receiver.named("message.ack")
+        assert (event.payload["ackName"], event.payload["error"]["code"]) == ("ERROR", 463)
+
+    def test_older_ones_tell_less(self, control: WahaControl, receiver: Receiver) -> None:
+        control.switches(bare_envelopes=True)
+        control.acknowledge(STANZA, 2, chat_id=CHAT)
+        assert control.settle()
+        [event] = receiver.events
+        assert {"id", "timestamp"} & event.body.keys() == set()
+        assert event.headers["x-webhook-hmac"] == sign(SECRET, event.raw)
+
     def test_a_refused_event_is_tried_again_in_the_same_envelope(
         self, sandbox: WahaSandbox, control: WahaControl, receiver: Receiver
     ) -> None:
@@ -211,6 +227,14 @@ class TestInbound:
         assert message.payload["id"].startswith(f"false_{message.payload['from']}_3A")
         assert (message.payload["source"], message.payload["ackName"]) == ("app", "DEVICE")
         assert control.messages(chat_id=CHAT)[0]["body"] == "Yes, 10:00 is fine"
+
+    def test_it_may_be_told_by_number_and_by_hidden_id(self, control: WahaControl, receiver: Receiver) -> None:
+        control.switches(told_in_both_forms=True)
+        message = control.inbound("27600000002", "Hello")
+        assert control.settle()
+        told = receiver.named("message")
+        assert sorted(event.payload["from"].partition("@")[2] for event in told) == ["c.us", "lid"]
+        assert all(event.payload["id"].endswith(message["stanza"]) for event in told)
 
     def test_a_photo_can_be_fetched_with_the_key_only(
         self, sandbox: WahaSandbox, http: httpx.Client, control: WahaControl, receiver: Receiver

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -63,9 +64,15 @@ class Acts(WahaCore):
         return message
 
     def _tell_inbound(self, session: Session, message: Message) -> None:
-        payload = replies.message(message, session, self.switches, media=self.media_of(message))
-        for event in ("message", "message.any"):
-            self.emit(session, event, payload, stanza=message.stanza)
+        told = [message]
+        if self.switches.told_in_both_forms:
+            known = identifiers.is_hidden(message.addressed)
+            other = self.people.chat_of(message.addressed) if known else self.people.hidden_of(message.addressed)
+            told.append(replace(message, addressed=other))
+        for one in told:
+            payload = replies.message(one, session, self.switches, media=self.media_of(one))
+            for event in ("message", "message.any"):
+                self.emit(session, event, payload, stanza=message.stanza)
 
     @_whole
     def typed(self, chat_id: str, text: str, *, session: str | None = None) -> Message:
@@ -94,6 +101,7 @@ class Acts(WahaCore):
         hidden: bool = False,
         participant: str | None = None,
         times: int = 1,
+        error: replies.Json | None = None,
         session: str | None = None,
     ) -> None:
         """Let a message (a full or bare id) reach a level, and tell of it; one that nobody knows is only told of.
@@ -109,7 +117,7 @@ class Acts(WahaCore):
             self.chats.acknowledge(found, level, self.now())
         stanza = identifiers.stanza_of(message)
         for _ in range(times):
-            self.tell_level(owner, place, stanza, level, hidden=hidden, participant=participant)
+            self.tell_level(owner, place, stanza, level, hidden=hidden, participant=participant, error=error)
 
     @_whole
     def put_session(

@@ -60,7 +60,7 @@ class WahaControl(SandboxControl):
         return found
 
     def acknowledge(self, message: str, level: int, **more: Any) -> None:
-        """Let a message reach a level and tell of it; more: chat_id, hidden, participant, times, session."""
+        """Let a message reach a level and tell of it; more: chat_id, hidden, participant, times, error, session."""
         self._call("POST", "acks", json={"message": message, "level": level, **more})
 
     def session(self, name: str = "default", **state: Any) -> dict[str, Any]:

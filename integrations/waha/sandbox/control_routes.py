@@ -53,6 +53,7 @@ class _Level(_Order):
     hidden: bool = False
     participant: str | None = None
     times: Annotated[int, Field(ge=1, le=100)] = 1
+    error: dict[str, Any] | None = None
 
 
 class _State(BaseModel):

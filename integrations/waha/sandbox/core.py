@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from datetime import timedelta
 from functools import partial
 from random import Random
 from typing import Any, NamedTuple
@@ -131,6 +132,8 @@ class WahaCore(Sandbox):
         envelope = replies.envelope(
             event, payload, envelope_id=envelope_id, milliseconds=moment, session=session, switches=self.switches
         )
+        if self.switches.bare_envelopes:
+            envelope = {key: value for key, value in envelope.items() if key not in ("id", "timestamp")}
         told = self.envelopes[envelope_id] = Told(event, stanza, written(envelope))
         if len(self.envelopes) > ENVELOPES:
             self.envelopes.popitem(last=False)
@@ -148,7 +151,8 @@ class WahaCore(Sandbox):
 
     def restart_server(self) -> None:
         """Let the whole of WAHA start anew: sessions that worked are away for a while, the start's time changes."""
-        self.started_at = self.now()
+        # Another moment than before, even by a clock that stands still: by it callers know.
+        self.started_at = max(self.now(), self.started_at + timedelta(milliseconds=1))
         for session in self.sessions.known.values():
             if session.status != "STOPPED":
                 session.dead = session.broken = False
@@ -252,21 +256,23 @@ class WahaCore(Sandbox):
         *,
         hidden: bool = False,
         participant: str | None = None,
+        error: replies.Json | None = None,
     ) -> int:
-        """Tell of a level, of a group for each member; the message need not be known. Returns how many were told."""
+        """Tell of a level, of a group for each member; the message need not be known. Returns how many were told.
+
+        `error` is what newer builds add to an ERROR: code, blocked, reason, until.
+        """
+        more = {"error": error} if error else {}
         if not identifiers.is_group(chat_id):
             place = self.people.hidden_of(chat_id) if hidden else chat_id
-            return self.emit(session, "message.ack", replies.acknowledgement(place, stanza, level), stanza=stanza)
-        members = [participant] if participant else list(self.people.members(chat_id))
-        return sum(
-            self.emit(
-                session,
-                self.switches.group_ack_event,
-                replies.acknowledgement(chat_id, stanza, level, participant=member),
-                stanza=stanza,
-            )
-            for member in members
-        )
+            payload = replies.acknowledgement(place, stanza, level) | more
+            return self.emit(session, "message.ack", payload, stanza=stanza)
+        members = [participant] if participant else self.people.members(chat_id)
+        told = 0
+        for member in members:
+            payload = replies.acknowledgement(chat_id, stanza, level, participant=member) | more
+            told += self.emit(session, self.switches.group_ack_event, payload, stanza=stanza)
+        return told
 
     # -- files
 

@@ -85,6 +85,21 @@ class SessionRoutes(WahaCore):
         """Undo a session's pairing."""
         return self._moved(name, self.sessions.log_out)
 
+    @route("POST", "/api/sessions/start")
+    def start_as_before(self, request: Request) -> Answer:
+        """Start a session by the address of old."""
+        return self._moved(_name(request), self.sessions.start)
+
+    @route("POST", "/api/sessions/stop")
+    def stop_as_before(self, request: Request) -> Answer:
+        """Stop a session by the address of old."""
+        return self._moved(_name(request), self.sessions.stop)
+
+    @route("POST", "/api/sessions/logout")
+    def log_out_as_before(self, request: Request) -> Answer:
+        """Undo a session's pairing by the address of old."""
+        return self._moved(_name(request), self.sessions.log_out)
+
     def _moved(self, name: str, move: Callable[[Session], None]) -> Answer:
         session = self.session(name)
         move(session)
@@ -159,6 +174,16 @@ class SessionRoutes(WahaCore):
         started = int(self.started_at.timestamp() * 1000)
         uptime = self.milliseconds() - started
         return Answer(200, {"startTimestamp": started, "uptime": uptime, "worker": replies.WORKER})
+
+    @route("POST", "/api/server/stop")
+    def stop_server(self, _request: Request) -> Answer:
+        """Stop the server, whose container starts it anew."""
+        self.restart_server()
+        return Answer(201, {"stopping": True})
+
+
+def _name(request: Request) -> str:
+    return str(fields(request).get("name") or "default")
 
 
 def _configure(session: Session, config: Any) -> None:

@@ -62,6 +62,11 @@ class WahaSwitches(Switches):
     # Before 2025.12.2 a group's acknowledgements were called like all others.
     group_ack_event: Literal["message.ack.group", "message.ack"] = "message.ack.group"
 
+    # Whether what people write is told twice, once with the number and once with the hidden id.
+    told_in_both_forms: bool = False
+    # Before 2025 an event had neither an id nor a time.
+    bare_envelopes: bool = False
+
     # Of all events: sent twice in the same envelope; sent up to `hook_longest_delay` later than they happened.
     hook_duplicated_share: Share = 0.0
     hook_delayed_share: Share = 0.0
