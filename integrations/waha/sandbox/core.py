@@ -276,13 +276,13 @@ class WahaCore(Sandbox):
 
     # -- files
 
-    def media_of(self, message: Message) -> replies.Json | None:
-        """Return what is told of a message's file; its address only if the switch `media_urls` lets it."""
+    def media_of(self, message: Message, *, asked: bool = False) -> replies.Json | None:
+        """Return what is told of a message's file: its address if the switch `media_urls` lets it, or who asks for it."""
         if message.media is None:
             return None
         address = f"{self.switches.media_base_url or self.url}/api/files/{message.session}/{self.file_name(message)}"
         return {
-            "url": address if self.switches.media_urls else None,
+            "url": address if asked or self.switches.media_urls else None,
             "mimetype": message.media.mimetype,
             "filename": message.media.filename,
             "error": None,

@@ -48,7 +48,9 @@ class ReadingRoutes(WahaCore):
 
     def _shown(self, request: Request, session: Session, message: Message) -> replies.Json:
         wanted = request.query.get("downloadMedia", "true") != "false"
-        return replies.message(message, session, self.switches, media=self.media_of(message) if wanted else None)
+        return replies.message(
+            message, session, self.switches, media=self.media_of(message, asked=True) if wanted else None
+        )
 
     @route("GET", "/api/files/<session>/<name>")
     def download(self, _request: Request, session: str, name: str) -> Answer:

@@ -75,7 +75,7 @@ class WahaSwitches(Switches):
     # The pauses between tries, as configured, are multiplied by this.
     hook_time_scale: Annotated[float, Field(ge=0, le=100)] = 1.0
 
-    # Whether events tell where media are (since 2026.8.2 they need not), and with which address: the container's own
+    # Whether events tell where media are (since 2026.8.2 they need not; we assume that who reads the message asks), and with which address: the container's own
     # view of itself may be of no use to others. None: the address under which the sandbox serves.
     media_urls: bool = True
     media_base_url: str | None = None
