@@ -75,8 +75,8 @@ class WahaSwitches(Switches):
     # The pauses between tries, as configured, are multiplied by this.
     hook_time_scale: Annotated[float, Field(ge=0, le=100)] = 1.0
 
-    # Whether events tell where media are (since 2026.8.2 they need not; we assume that who reads the message asks), and with which address: the container's own
-    # view of itself may be of no use to others. None: the address under which the sandbox serves.
+    # Whether events tell where files are. Since 2026.8.2 they need not; we assume that who reads the message learns it.
+    # And with which address: the container's own view of itself may be of no use to others. None: where it serves.
     media_urls: bool = True
     media_base_url: str | None = None
 
