@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Self
 from uuid import UUID
 
 from jobs.context import JobContext
@@ -12,6 +13,7 @@ from jobs.registry import JobArgs, job
 from jobs.work import Work
 from ticketing.events import Event
 from ticketing.notices import importing, writing
+from ticketing.notices.importing import Change
 from ticketing.notices.rules import Limits
 from ticketing.weekly_reports.service import WeeklyReportImported
 
@@ -42,23 +44,31 @@ class WriteImportedNotices(JobArgs):
     subjects=(("weekly_report", "report_id"),),
 )
 def write_imported_notices(args: WriteImportedNotices, context: JobContext) -> Outcome:
-    """Write them in batches, each in a step of its own from which a later attempt goes on; the result counts them."""
+    """Write them row by row, each row in a step of its own from which a later attempt goes on; the result counts them.
+
+    A step holds one ticket and those whom it names: with more it could stand crosswise to somebody else's.
+    """
     if context.settings.waha_url is None:
         return done({"skipped": NOT_SET_UP})
     limits = Limits.from_settings(context.settings)
-    state: dict[str, Any] = {"written": 0, "after_row": 0} | context.saved
-    while state["after_row"] is not None:
-        with context.step() as work:
-            state = _write_batch(work, args, limits, state)
-            context.save(work, state)
-        context.progress(state["written"])
-    return done({"written": state["written"]})
+    state: dict[str, int] = {"written": 0, "after_row": 0} | context.saved
+    while True:
+        with context.read() as connection:
+            batch = importing.changes_of(connection, args.report_id, args.report_uid, state["after_row"], AT_ONCE)
+        for row_number, changes in batch.by_row():
+            with context.step() as work:
+                written = state["written"] + _tell(work, changes, limits)
+                state = {"written": written, "after_row": row_number}
+                context.save(work, state)
+            context.progress(state["written"])
+        if batch.after_row is None:
+            return done({"written": state["written"]})
+        state = state | {"after_row": batch.after_row}
 
 
-def _write_batch(work: Work, args: WriteImportedNotices, limits: Limits, state: dict[str, Any]) -> dict[str, Any]:
-    batch = importing.changes_of(work.connection, args.report_id, args.report_uid, state["after_row"], AT_ONCE)
-    written = [writing.tell(work, change.ticket_id, change.occasion, limits) for change in batch.changes]
+def _tell(work: Work, changes: Sequence[Change], limits: Limits) -> int:
+    """Write the notices of changes and enqueue their sending; returns how many are new."""
+    written = [writing.tell(work, change.ticket_id, change.occasion, limits) for change in changes]
     for one in written:
         enqueue_sending(work, one)
-    new = sum(1 for one in written if one.notice_id is not None and not one.repeated)
-    return {"written": state["written"] + new, "after_row": batch.after_row}
+    return sum(1 for one in written if one.notice_id is not None and not one.repeated)

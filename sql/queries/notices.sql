@@ -89,15 +89,15 @@ values (
 on conflict do nothing
 returning id;
 
--- name: find_same_notice(dedupe_key, now)$
--- Finds the notice that keeps the same one from being written again.
+-- name: find_same_notice(dedupe_key, now, dedupe_until)$
+-- Finds the notice that keeps the same one from being written again; its writer's clock may have been a little ahead.
 select id
 from whatsapp_notifications
 where
     int8range(hashtextextended(dedupe_key, 0) >> 1, hashtextextended(dedupe_key, 0) >> 1, '[]')
     && int8range(hashtextextended(:dedupe_key::text, 0) >> 1, hashtextextended(:dedupe_key::text, 0) >> 1, '[]')
-    and dedupe_window @> :now::timestamptz
-    and dedupe_key is not null
+    and dedupe_window && tstzrange(:now::timestamptz, :dedupe_until::timestamptz)
+    and dedupe_key = :dedupe_key::text
 limit 1;
 
 -- name: find_phone_of_notice(notice_id)$

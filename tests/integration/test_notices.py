@@ -149,6 +149,15 @@ class TestSaidOnce:
         assert tell(platform, ticket, limits).repeated is False
         assert len(notices(platform)) == 2
 
+    def test_whoever_began_earlier_and_came_later_finds_the_same(
+        self, platform: Platform, clock: FixedClock, limits: Limits
+    ) -> None:
+        ticket = make(platform, make_told_ticket)
+        first = tell(platform, ticket, limits)
+        clock.advance(-timedelta(seconds=2))
+        again = tell(platform, ticket, limits)
+        assert (again.notice_id, again.repeated) == (first.notice_id, True)
+
     def test_another_template_person_or_ticket_is_something_else(self, platform: Platform, limits: Limits) -> None:
         one, other = make(platform, make_told_ticket), make(platform, make_told_ticket)
         same_person = make(platform, make_told_ticket, assigned_to=one["assigned_to"])

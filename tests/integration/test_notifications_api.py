@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 API = "/api/ticketing/notifications"
 MORNING = datetime(2026, 11, 23, 6, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 PHONE = "+27821234567"
 ASKED = {"recipient_type": "technician", "recipient_phone": "082 123 4567"}
 UID = {"ticket_uid": "FF100001"}
@@ -349,7 +350,7 @@ class TestPlans:
     def test_lists_and_turns_use_an_index(self, platform: Platform) -> None:
         place = {"after_at": MORNING, "after_id": uuid4(), "row_limit": 51}
         sight: dict[str, Any] = {"see_all": True, "see_user": None, "see_contractor": None, "see_teams": []}
-        sent = NoticeFilter(sent_after=MORNING, sent_before=MORNING + timedelta(hours=1))
+        sent = NoticeFilter(sent_after=MORNING, sent_before=MORNING + HOUR)
         since = {"since": MORNING - timedelta(days=90), "except_id": None, "most": 20}
         with platform.read() as connection:
             phone = self.fill(connection)
@@ -357,7 +358,7 @@ class TestPlans:
                 ("list_notices", NoticeFilter().parameters() | sight | place | {"notice_id": None}),
                 ("list_notices", sent.parameters() | sight | place | {"notice_id": None, "after_at": None}),
                 ("list_slots_of_contact", since | {"phone": phone}),
-                ("find_same_notice", {"dedupe_key": "x", "now": MORNING}),
+                ("find_same_notice", {"dedupe_key": "x", "now": MORNING, "dedupe_until": MORNING + HOUR}),
                 ("list_contacts", {"phone": None, "opted_out": None, "after_phone": phone, **place}),
             ]
             for name, values in asked:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from uuid import UUID
 
 from sql.database import Connection, queries
@@ -13,6 +15,7 @@ from ticketing.notices.occasions import TOLD_OF_IMPORTS, Occasion, occasion_of_c
 class Change:
     """Something that a report did to a ticket, and that somebody is to be told of."""
 
+    row_number: int
     ticket_id: UUID
     occasion: Occasion
 
@@ -23,6 +26,11 @@ class Batch:
 
     changes: list[Change]
     after_row: int | None
+
+    def by_row(self) -> Iterator[tuple[int, list[Change]]]:
+        """Yield the changes of each row together, in the order of the rows."""
+        for row_number, changes in groupby(self.changes, key=lambda change: change.row_number):
+            yield row_number, list(changes)
 
 
 def changes_of(connection: Connection, report_id: UUID, report_uid: str, after_row: int, most: int) -> Batch:
@@ -37,11 +45,10 @@ def changes_of(connection: Connection, report_id: UUID, report_uid: str, after_r
             row_limit=most,
         )
     )
-    occasions = (
-        (row["ticket_id"], occasion_of_change(row["event_type"], row["after"], row["details"]))
-        for row in rows
-        if row["event_type"] is not None
-    )
-    changes = [Change(ticket_id, occasion) for ticket_id, occasion in occasions if occasion is not None]
+    changes = []
+    for row in rows:
+        told = row["event_type"] and occasion_of_change(row["event_type"], row["after"], row["details"])
+        if told:
+            changes.append(Change(row["row_number"], row["ticket_id"], told))
     looked_at = {row["row_number"] for row in rows}
     return Batch(changes, max(looked_at) if len(looked_at) == most else None)

@@ -116,7 +116,9 @@ def write(work: UnitOfWork, draft: Draft, limits: Limits) -> Written:
     key = dedupe_key(draft.subject, draft.recipient.phone, draft.ticket_id)
     notice_id: UUID | None = _insert(work, draft, key, not_before, refused=refused)
     if notice_id is None:
-        earlier = queries("notices").find_same_notice(work.connection, dedupe_key=key, now=work.now)
+        earlier = queries("notices").find_same_notice(
+            work.connection, dedupe_key=key, now=work.now, dedupe_until=work.now + SAID_ONCE_FOR
+        )
         return Written(notice_id=earlier, repeated=True)
     return Written(notice_id=notice_id, not_before=None if refused else not_before)
 
