@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import dashboard, ledger, photo_index, repeat_faults, ticket_search, weekly_import
+from bench import dashboard, ledger, photo_index, qcontact_sync, repeat_faults, ticket_search, weekly_import
 
 
 def main() -> int:
@@ -19,6 +19,8 @@ def main() -> int:
     repeat_faults.run(1_000_000, lambda line: print(line, flush=True))
     print("\n== the dashboard", flush=True)
     dashboard.main([])
+    print("\n== the sync from QContact", flush=True)
+    qcontact_sync.main([])
     print("\n== the ledger", flush=True)
     return ledger.main(sys.argv[1:])
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,11 @@ from workers.settler import Settler
 LATENCY = 0.1
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure both ways and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=500)
-    count = parser.parse_args().cases
+    count = parser.parse_args(arguments).cases
     with _stand_in(count) as url:
         together = _measured(url, count, _sync)
         alone = _measured(url, count, _one_after_another)
