@@ -277,7 +277,7 @@ class WahaCore(Sandbox):
     # -- files
 
     def media_of(self, message: Message, *, asked: bool = False) -> replies.Json | None:
-        """Return what is told of a message's file; its address if the switch `media_urls` lets it, or if it is asked for."""
+        """Return what is told of a message's file; its address if `media_urls` lets it, or if it is asked for."""
         if message.media is None:
             return None
         address = f"{self.switches.media_base_url or self.url}/api/files/{message.session}/{self.file_name(message)}"
