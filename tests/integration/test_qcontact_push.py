@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from runtime.settings import Settings
 from tests.clocks import FixedClock
 from tests.factories import Row, insert, make_ticket, make_user
 from tests.factories_tickets import make_actor
+from tests.processes import wait_until
 from tests.running import run_jobs
 from ticketing import tickets
 from ticketing.notes import service as notes
@@ -162,6 +164,31 @@ class TestStatus:
         assert first["id"] == again["id"], "the same job went on"
         assert desk.writes() == [{"status": "InProgress"}, {"status": "InReview"}]
         assert desk.link()["agreed_status"] == "pending_qa"
+
+    def test_a_change_that_commits_while_the_job_ends_is_not_lost(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        held = threading.Event()
+
+        def change_slowly() -> None:
+            with desk.platform.begin(desk.actor) as work:
+                tickets.update(work, desk.ticket_id, TicketChanges.model_validate({"status": "pending_qa"}))
+                held.set()
+                # Until the job waits for the ticket to end itself.
+                wait_until(lambda: desk.rows("select 1 from pg_locks where not granted"), "the job waits")
+
+        writer = threading.Thread(target=change_slowly)
+
+        def begin() -> None:
+            writer.start()
+            assert held.wait(20)
+
+        desk.change(status="in_progress")
+        meanwhile(monkeypatch, "update_case", begin)
+        desk.run(2)
+        writer.join(20)
+        assert desk.writes() == [{"status": "InProgress"}, {"status": "InReview"}]
+        assert len(desk.jobs()) == 1
 
     def test_what_means_the_same_there_is_not_written(self, desk: Desk) -> None:
         desk.sandbox.edit(desk.case.id, {"status": "Escalated"})
