@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -31,6 +34,9 @@ IDLE_SECONDS = 4.0
 # How often tokens that others have renewed meanwhile are tried.
 TRIES = 3
 SHOWN = 300
+LONGEST = 20_000_000
+# How many time-outs of a single read a whole answer may take.
+PATIENCE = 2
 OK, REDIRECTS, CLIENT_ERRORS, SERVER_ERRORS = 200, 300, 400, 500
 
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -38,10 +44,37 @@ _CUT = (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError)
 _BY_STATUS: dict[int, type[OutsideError]] = {401: NotSignedIn, 403: NotAllowed, 404: NotThere, 429: TooManyRequests}
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer; its body was bounded while it was read."""
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status says that the call was carried out."""
+        return OK <= self.status < REDIRECTS
+
+    @property
+    def text(self) -> str:
+        """The beginning of the body, fit to be shown."""
+        return " ".join(self.content[:SHOWN].decode("utf-8", "replace").replace("\x00", "").split())
+
+    def json(self) -> Any:
+        """Return the body as JSON. Raises ServerFailed when it is none."""
+        try:
+            return json.loads(self.content)
+        except (ValueError, RecursionError) as error:
+            raise ServerFailed("qcontact", "QContact's answer is not JSON", status=self.status) from error
+
+
 class Transport:
     """A bounded pool of connections to one tenant. Thread-safe."""
 
     def __init__(self, url: str, *, timeout: float, connections: int) -> None:
+        self._patience = PATIENCE * timeout
         self._http = httpx.Client(
             base_url=url.rstrip("/").removesuffix(PREFIX.rstrip("/")) + PREFIX,
             headers={"accept": "application/json"},
@@ -59,11 +92,10 @@ class Transport:
         response = self._send("POST", "auth/sign_in", json={"email": email, "password": password})
         if not response.is_success:
             raise _error_of(response)
-        tokens = tokens_in(response.headers, _json_of(response))
+        # Nothing is promised of the body where the headers hold all.
+        tokens = tokens_in(response.headers, None) or tokens_in(response.headers, response.json())
         if tokens is None:
-            raise ServerFailed(
-                "qcontact", "QContact's answer to the sign-in holds no tokens", status=response.status_code
-            )
+            raise ServerFailed("qcontact", "The answer to the sign-in holds no tokens", status=response.status)
         return tokens
 
     def read(self, session: Session, path: str, params: Mapping[str, str] | None = None) -> Any:
@@ -79,7 +111,7 @@ class Transport:
         """Close every connection."""
         self._http.close()
 
-    def _answer(self, session: Session, send: Callable[[dict[str, str]], httpx.Response]) -> Any:
+    def _answer(self, session: Session, send: Callable[[dict[str, str]], Answer]) -> Any:
         kept = session.current()
         for _ in range(TRIES):
             # A refused token means that nothing was done, so that even a change may be sent again.
@@ -87,13 +119,13 @@ class Transport:
                 kept = session.renew(kept.generation)
                 continue
             response = send(headers_of(kept.tokens))
-            if response.status_code != httpx.codes.UNAUTHORIZED:
+            if response.status != httpx.codes.UNAUTHORIZED:
                 session.adopt(response.headers, kept.tokens)
                 return _body_of(response)
             kept = session.renew(kept.generation)
         raise NotSignedIn("qcontact", "QContact refuses tokens that it has just handed out", status=401)
 
-    def _get(self, path: str, params: Mapping[str, str] | None, headers: dict[str, str]) -> httpx.Response:
+    def _get(self, path: str, params: Mapping[str, str] | None, headers: dict[str, str]) -> Answer:
         try:
             return self._send("GET", path, params=params, headers=headers)
         except (Unreachable, NoAnswer) as error:
@@ -101,41 +133,47 @@ class Transport:
                 raise
         return self._send("GET", path, params=params, headers=headers)
 
-    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def _send(self, method: str, path: str, **options: Any) -> Answer:
+        give_up = time.monotonic() + self._patience
         try:
-            return self._http.request(method, path, **options)
+            with self._http.stream(method, path, **options) as response:
+                return Answer(response.status_code, response.headers, _whole(response, give_up))
         except _NOTHING_SENT as error:
             raise Unreachable("qcontact", f"QContact cannot be reached: {_named(error)}") from error
         except httpx.RequestError as error:
             raise NoAnswer("qcontact", f"QContact did not answer: {_named(error)}") from error
 
 
-def _body_of(response: httpx.Response) -> Any:
+def _whole(response: httpx.Response, give_up: float) -> bytes:
+    """Return the whole body; the time-outs of single reads alone would let a trickle go on for ever."""
+    content = bytearray()
+    for chunk in response.iter_bytes():
+        content += chunk
+        if len(content) > LONGEST:
+            raise ServerFailed("qcontact", f"QContact's answer is longer than {LONGEST} bytes")
+        if time.monotonic() > give_up:
+            raise NoAnswer("qcontact", "QContact's answer took too long to come whole")
+    return bytes(content)
+
+
+def _body_of(response: Answer) -> Any:
     if not response.is_success:
         raise _error_of(response)
-    return _json_of(response)
+    return response.json()
 
 
-def _json_of(response: httpx.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError as error:
-        raise ServerFailed("qcontact", "QContact's answer is not JSON", status=response.status_code) from error
-
-
-def _error_of(response: httpx.Response) -> OutsideError:
+def _error_of(response: Answer) -> OutsideError:
     """Tell by the status alone what went wrong: the shapes of the bodies are not promised, and only shown."""
-    status = response.status_code
+    status = response.status
     if status < CLIENT_ERRORS or status >= SERVER_ERRORS:
         return ServerFailed("qcontact", f"QContact answered {status}", status=status, retry_after=_asked_for(response))
     kind = _BY_STATUS.get(status, Refused)
     retry_after = _asked_for(response) if kind is TooManyRequests else None
-    said = " ".join(response.text[:SHOWN].replace("\x00", "").split())
-    message = f"QContact answered {status}" + (f": {said}" if said else "")
+    message = f"QContact answered {status}" + (f": {response.text}" if response.text else "")
     return kind("qcontact", message, status=status, retry_after=retry_after)
 
 
-def _asked_for(response: httpx.Response) -> float | None:
+def _asked_for(response: Answer) -> float | None:
     """Return for how many seconds the service asks to be left alone: it may say a number, or a date."""
     said = response.headers.get("retry-after", "").strip()
     if said.isdecimal():
