@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -132,12 +131,6 @@ class HookSender:
             return self._changed.wait_for(
                 lambda: sum(one.stanza == stanza for one in self._tries) >= how_many, timeout=within
             )
-
-    def await_quiet(self, within: float) -> bool:
-        """Wait until every event is taken or lost; tell whether that came to pass."""
-        until = time.monotonic() + within
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._under_way, timeout=max(0.0, until - time.monotonic()))
 
     def _later(self, seconds: float, delivery: Delivery) -> None:
         if seconds:

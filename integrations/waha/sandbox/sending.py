@@ -71,34 +71,21 @@ class SendingRoutes(WahaCore):
         if known and known.fate not in LOST and known.fate != "dead":
             # An id once used names one message: what is on its way already does not go out again.
             return self._answered(request, session, self.chats.change(known, calls=known.calls + 1), again=True)
-        fate = self._fate(session, chat_id)
-        request.facts["fate"] = fate
+        fate = request.facts["fate"] = self._fate(session, chat_id)
         self._refuse(request, session, fate)
         if fate == "restart_before":
             return self._cut(request)
-        message = self._written(
-            session,
-            known,
-            fate,
-            {
-                "chat_id": chat_id,
-                "addressed": addressed,
-                "body": text,
-                "media": media,
-                "stanza": given or identifiers.new_stanza(),
-                "reply_to": body.get("reply_to"),
-            },
-        )
-        return self._let_go(request, session, message)
+        values = {"chat_id": chat_id, "addressed": addressed, "body": text, "media": media}
+        values |= {"stanza": given or identifiers.new_stanza(), "reply_to": body.get("reply_to")}
+        return self._let_go(request, session, self._written(session, known, fate, values))
 
     def _written(self, session: Session, known: Message | None, fate: str | None, values: dict[str, Any]) -> Message:
         """Keep a message, or try one again that did not leave."""
         fate = "dead" if session.dead else fate
+        state = {"fate": fate, "withheld": fate == "vanished"}
         if known:
-            return self.chats.change(known, fate=fate, withheld=fate == "vanished", calls=known.calls + 1)
-        return self.chats.add(
-            session=session.name, from_me=True, at=self.now(), fate=fate, withheld=fate == "vanished", **values
-        )
+            return self.chats.change(known, calls=known.calls + 1, **state)
+        return self.chats.add(session=session.name, from_me=True, at=self.now(), **values, **state)
 
     def _let_go(self, request: Request, session: Session, message: Message) -> Answer:
         request.facts["early"] = self.release(session, message)
