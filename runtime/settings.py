@@ -101,8 +101,8 @@ class Settings(BaseSettings):
     qcontact_client: SecretStr | None = None
     qcontact_queue: str | None = Field(default=None, pattern=r"^[0-9]{1,19}$")
     qcontact_timeout: float = Field(default=30.0, gt=0, le=300)
-    # Calls at once. The service answers in 0.1 to 0.7 s; with 10, five hundred cases would take a tenth of the time that
-    # one call after another takes, and hardly less.
+    # Calls at once. The service answers in 0.1 to 0.7 s: with 10, a sync would take a tenth of the time that one call
+    # after another takes, and hardly less.
     qcontact_connections: int = Field(default=16, ge=1, le=50)
     # Whether status, assignment and notes are written back there.
     qcontact_push: bool = True

@@ -1,7 +1,8 @@
-"""Applying cases of the CRM: tickets begin, follow, and keep the work done here; what may not be applied is a conflict."""
+"""Applying cases of the CRM: tickets begin, follow, keep the work done here; what may not be applied is a conflict."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import make_drop, make_project, make_ticket
 from tests.factories_qcontact import make_case
+from tests.races import at_once
 from ticketing import tickets
 from ticketing.people import SYSTEM
 from ticketing.qcontact_sync import conflicts
@@ -143,6 +145,17 @@ class TestANewCase:
         assert desk.ticket(case)["status"] == "assigned"
         assert desk.ticket(case)["client_name"] == "Thandi Example"
         assert desk.open_conflicts(case)["description"] == ("Ours", case.description)
+
+    def test_is_made_a_ticket_once_by_two_who_read_it_at_once(self, desk: Desk, platform: Platform) -> None:
+        cases = [make_case() for _ in range(5)]
+
+        def read(order: list[Case]) -> Counter[Outcome]:
+            with platform.begin(SYSTEM) as work:
+                return Counter(one.outcome for one in apply_all(work, [Reading(case, NOW) for case in order]))
+
+        ends = at_once([lambda: read(cases), lambda: read(cases[::-1])])
+        assert sum(ends, Counter()) == {Outcome.CREATED: 5, Outcome.UNCHANGED: 5}
+        assert desk.rows("select count(*) from tickets") == [{"count": 5}]
 
     def test_that_is_bad_stops_none_of_the_others(self, desk: Desk) -> None:
         good, bad, other = make_case(), replace(make_case(), title="x" * 300), make_case()

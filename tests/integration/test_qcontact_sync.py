@@ -170,6 +170,26 @@ def test_a_service_that_is_down_puts_the_sync_off_and_it_goes_on_later(
     assert connection.execute("select count(*) from tickets").fetchone() == {"count": 1}
 
 
+def test_a_sync_that_stopped_goes_on_where_it_was(
+    sync: Callable[..., dict[str, Any]], qcontact_sandbox: QContactSandbox, platform: Platform, connection: Connection
+) -> None:
+    last = add(qcontact_sandbox, 90)[0]
+    qcontact_sandbox.switches.latency = 0.05
+    qcontact_sandbox.faults.next("too_many_requests", path=f"{DETAILS}{last.id}", times=1)
+    stopped = sync()
+    assert stopped["state"] == "scheduled"
+    settled = stopped["saved"]["settled"]
+    assert 0 < len(settled) < 90
+    assert isinstance(platform.clock, FixedClock)
+    platform.clock.advance(timedelta(minutes=10))
+    connection.execute("update jobs set state = 'available' where id = %s", [stopped["id"]])
+    [row] = [row for row in run_jobs(platform) if row["id"] == stopped["id"]]
+    assert (row["state"], row["result"]["processed"], row["result"]["created"]) == ("completed", 90, 90)
+    read = read_in_full(qcontact_sandbox)
+    assert [read[case_id] for case_id in settled] == [1] * len(settled), "what was settled is not read again"
+    assert connection.execute("select count(*) from tickets").fetchone() == {"count": 90}
+
+
 def test_one_case_is_read_again_on_a_hint(
     sync: Callable[..., dict[str, Any]], qcontact_sandbox: QContactSandbox, connection: Connection
 ) -> None:
