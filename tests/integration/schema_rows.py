@@ -126,6 +126,13 @@ _MESSAGE: Row = {
     "received_at": NOW,
 }
 
+
+def _pushed_note(connection: Connection) -> Row:
+    ticket_id = make_ticket(connection)["id"]
+    note = insert(connection, "ticket_notes", ticket_id=ticket_id, content="On site")
+    return {"note_id": note["id"], "ticket_id": ticket_id, "case_id": "21934500001", "begun_at": NOW}
+
+
 ACCEPTED: dict[str, Callable[[Connection], Row]] = {
     "contractors": lambda _: {"name": unique("Contractor ")},
     "users": lambda _: {"name": "Thandi Example"},
@@ -219,6 +226,8 @@ ACCEPTED: dict[str, Callable[[Connection], Row]] = {
     "weekly_reports": _report,
     "weekly_report_rows": _report_row,
     "qcontact_sync_log": lambda _: {"sync_direction": "inbound", "sync_type": "create", "status": "success"},
+    "qcontact_cases": lambda _: {"case_id": "21934500001"},
+    "qcontact_pushed_notes": _pushed_note,
     "whatsapp_notifications": lambda _: {
         "recipient_type": "technician",
         "recipient_phone": "+27821234567",

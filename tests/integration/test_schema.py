@@ -68,6 +68,8 @@ VOCABULARIES: dict[str, type[StrEnum]] = {
 OTHER_VOCABULARIES: dict[str, set[str]] = {
     "users_roles_known": set(ROLES),
     "api_keys_roles_known": set(ROLES),
+    "qcontact_cases_agreed_status_known": {str(status) for status in Status},
+    "qcontact_pushed_notes_how_known": {"note", "description"},
     "webhook_receipts_source_known": set(get_args(Source)),
     "webhook_receipts_outcome_known": set(get_args(Outcome)),
     "ticket_events_actor_kind_known": {"user", "api_key", "job", "schedule", "system"},
