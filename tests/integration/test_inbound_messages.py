@@ -114,12 +114,24 @@ class TestPlaces:
     def test_in_a_group_only_what_is_about_a_drop_is_taken(
         self, platform: Platform, connection: Connection, ticket: Row
     ) -> None:
-        group = {"from": "120363000000000001@g.us", "participant": SENDER}
+        group: dict[str, Any] = {"from": "120363000000000001@g.us", "participant": SENDER}
         write(platform, "Good morning all", **group)
         write(platform, "STOP", **group)
         assert messages(connection) == []
         write(platform, f"{DROP} is down", **group)
         assert [note["content"] for note in notes(connection, ticket)] == [f"{DROP} is down"]
+
+    def test_in_a_group_photos_follow_the_drop_whichever_is_dealt_with_first(
+        self, platform: Platform, connection: Connection, ticket: Row
+    ) -> None:
+        group: dict[str, Any] = {"from": "120363000000000001@g.us", "participant": SENDER}
+        write(platform, "", ago=timedelta(minutes=1), media={"url": None}, **group)
+        assert [message["outcome"] for message in messages(connection)] == ["ignored"]
+        assert queue(connection) == []
+        write(platform, DROP, ago=timedelta(minutes=2), **group)
+        write(platform, "", media={"url": None}, **group)
+        assert {message["outcome"] for message in messages(connection)} == {"attached"}
+        assert len(notes(connection, ticket)) == 3
 
     def test_our_own_messages_and_states_are_none(self, platform: Platform, connection: Connection) -> None:
         write(platform, DROP, fromMe=True)

@@ -90,6 +90,21 @@ def test_one_open_ticket_takes_the_message_and_any_other_number_asks() -> None:
     assert rules.place_for("DR1737348", [one, other]) == Ask(TriageReason.SEVERAL_OPEN_TICKETS, "DR1737348")
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", False),
+        (" \n\u00a0", False),
+        ("\u200b\u180e\u2063", False),
+        ("ok", True),
+        ("\U0001f44d", True),
+        (" . ", True),
+    ],
+)
+def test_what_cannot_be_seen_says_nothing(text: str, says: bool) -> None:
+    assert rules.says_something(text) is says
+
+
 @given(st.text(max_size=100))
 def test_every_text_becomes_storable(text: str) -> None:
     stored = rules.storable(text + "\0\ud800")

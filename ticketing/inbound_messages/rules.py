@@ -83,6 +83,11 @@ def is_for_us(*, is_group: bool, has_drop: bool) -> bool:
     return has_drop or not is_group
 
 
+def says_something(text: str) -> bool:
+    """Whether a text has a character that can be seen: signs without width and spaces of all kinds say nothing."""
+    return any(sign.isprintable() and not sign.isspace() for sign in text)
+
+
 def storable(text: str) -> str:
     """Return a text as the database takes it: without zero characters and halves of characters, no longer than sent."""
     return text.replace("\0", "").encode("utf-8", "ignore").decode()[:LONGEST_BODY]

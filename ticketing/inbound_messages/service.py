@@ -248,7 +248,7 @@ def _author(message: Message, known: str | None) -> str:
 
 
 def _content(message: Message) -> str:
-    words = message["body"].strip() or _WITHOUT_WORDS
+    words = message["body"].strip() if rules.says_something(message["body"]) else _WITHOUT_WORDS
     if len(words) <= DESCRIPTION_MAX_LENGTH:
         return str(words)
     return words[: DESCRIPTION_MAX_LENGTH - len(_CUT)] + _CUT
