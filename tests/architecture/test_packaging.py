@@ -34,10 +34,17 @@ NOT_IMPORTED = {
     "mypy": "called by its command",
     "ruff": "called by its command",
     "pytest-cov": "a plugin",
+    "pytest-playwright": "a plugin",
     "pytest-xdist": "a plugin",
     "types-openpyxl": "types",
 }
-MODULES = {"pillow": "PIL", "pyjwt": "jwt", "python-calamine": "python_calamine", "time-machine": "time_machine"}
+MODULES = {
+    "bootstrap-flask": "flask_bootstrap",
+    "pillow": "PIL",
+    "pyjwt": "jwt",
+    "python-calamine": "python_calamine",
+    "time-machine": "time_machine",
+}
 
 
 def read(name: str) -> str:
