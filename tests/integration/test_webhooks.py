@@ -17,6 +17,7 @@ from admin_api.app import create_app
 from jobs import ledger
 from jobs.kinds.forget_webhooks import forget_webhooks
 from jobs.kinds.reread_qcontact_case import RereadQContactCase, reread_qcontact_case
+from runtime.clock import SystemClock
 from runtime.identifiers import uuid7
 from runtime.settings import Settings
 from tests.clocks import FixedClock
@@ -25,6 +26,7 @@ from tests.factories_notices_sending import make_notice, notice_row
 from tests.races import race_of_requests
 from tests.running import run_jobs
 from tests.unit.test_webhooks import ACK, ACK_SIGNATURE, CASE_SIGNATURE, CASE_UPDATED, changed
+from tests.waha import hook_to, quick_sandbox, receiving
 from ticketing.notices import delivery, sessions
 from ticketing.people import SYSTEM
 from ticketing.webhooks import receipts
@@ -370,3 +372,20 @@ class TestNews:
             work.enqueue(forget_webhooks)
         assert run_jobs(platform)[0]["result"] == {"events": 1, "files": 0}
         assert [row["event"] for row in kept(connection)] == ["message.ack"]
+
+
+class TestTheGatewayItself:
+    @pytest.fixture
+    def clock(self) -> SystemClock:
+        return SystemClock()
+
+    def test_what_a_gateway_sends_is_believed_as_it_comes(self, client: FlaskClient, connection: Connection) -> None:
+        with receiving() as receiver, quick_sandbox(hook=hook_to(receiver)).serving() as sandbox:
+            sandbox.inbound("27600000002@c.us", "DR1737348 no light")
+            assert sandbox.settle()
+            sent = receiver.named("message") + receiver.named("message.any")
+        assert len(sent) == 2
+        for event in sent:
+            answer = client.post(WAHA, data=event.raw, headers=event.headers)
+            assert answer.status_code == 200, answer.json
+        assert [row["event"] for row in kept(connection)] == ["message", "message.any"]

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from ticketing.inbound_messages.rules import says_something
 from ticketing.input_text import TextInput
 from ticketing.ticket_input import DESCRIPTION_MAX_LENGTH, DrNumber, NewTicket, Optional, Prose, Text, Title
 from ticketing.vocabulary import TITLE_MAX_LENGTH, Priority, Source, TicketType
@@ -70,5 +71,5 @@ class TicketFromMessage(TriageInput):
 
 
 def _title(body: str, drop: str | None) -> str:
-    first = next((line for line in body.splitlines() if line.strip()), "")
+    first = next((line for line in body.splitlines() if says_something(line)), "")
     return " ".join(first.split())[:TITLE_MAX_LENGTH] or f"WhatsApp message{f' about {drop}' if drop else ''}"
