@@ -234,6 +234,8 @@ ACCEPTED: dict[str, Callable[[Connection], Row]] = {
         "message_content": "Ticket FF100001 is yours",
     },
     "whatsapp_contacts": lambda _: {"phone": "+27821234567"},
+    "whatsapp_stanzas": lambda _: {"session": "default", "stanza_id": unique("3EB0")},
+    "waha_sessions": lambda _: {"session": unique("session-")},
     "webhook_receipts": lambda _: _RECEIPT | {"event_key": unique("evt_")},
     "inbound_messages": lambda _: _MESSAGE | {"stanza_id": unique("3A")},
     "triage_items": lambda connection: {

@@ -70,6 +70,9 @@ OTHER_VOCABULARIES: dict[str, set[str]] = {
     "api_keys_roles_known": set(ROLES),
     "qcontact_cases_agreed_status_known": {str(status) for status in Status},
     "qcontact_pushed_notes_how_known": {"note", "description"},
+    "whatsapp_notifications_sending_known": {"unsent", "sending", "unknown", "accepted"},
+    # A number, so no words are found in it.
+    "whatsapp_stanzas_level_known": set(),
     "webhook_receipts_source_known": set(get_args(Source)),
     "webhook_receipts_outcome_known": set(get_args(Outcome)),
     "ticket_events_actor_kind_known": {"user", "api_key", "job", "schedule", "system"},
