@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from admin_api.api import qcontact
 from admin_api.app import create_app
 from integrations.qcontact.sandbox.samples import NewCase
+from jobs import qcontact_requests
 from jobs.platform import Platform
 from runtime.settings import Settings
 from sql.database import Connection
@@ -22,6 +23,7 @@ from tests.factories import insert, make_ticket
 from tests.factories_access import client_as
 from tests.races import race_of_requests
 from tests.running import run_jobs
+from ticketing.qcontact_sync.requests import SyncRequest
 
 if TYPE_CHECKING:
     from integrations.qcontact.sandbox import QContactSandbox
@@ -129,9 +131,9 @@ class TestStarting:
         answer = client.post(SYNC, json={"sync_direction": "outbound"})
         job_id = answer.get_json()["data"]["job_id"]
         run_jobs(platform)
-        rows = qcontact.qcontact_requests.follow(platform, [job_id], 0)
-        asked = qcontact.SyncRequest(sync_direction="outbound")
-        result = qcontact.qcontact_requests.result_of(platform, rows, asked)["sync_result"]
+        rows = qcontact_requests.follow(platform, [job_id], 0)
+        asked = SyncRequest(sync_direction="outbound")
+        result = qcontact_requests.result_of(platform, rows, asked)["sync_result"]
         assert result["outbound_stats"]["total_processed"] == 0
         assert [error["error_code"] for error in result["errors"]] == ["OUTBOUND_UNAVAILABLE"]
 
