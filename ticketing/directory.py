@@ -5,6 +5,7 @@ Teams have a concept of their own (`ticketing.teams`). Contacts are not shown he
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,13 @@ class ContractorView(BaseModel):
     name: str
     code: str | None
     is_active: bool
+
+
+class NameView(BaseModel):
+    """What a person, company, team or project is called."""
+
+    id: UUID
+    name: str
 
 
 class ProjectView(BaseModel):
@@ -80,6 +88,13 @@ def list_projects(
     """
     rows = _rows(connection, "list_projects", request, search=containing(search), is_active=is_active)
     return name_page(rows, request)
+
+
+def names_of(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return what the people, companies, teams and projects with these ids are called; unknown ids are left out."""
+    wanted = list(set(ids))
+    rows = queries("directory").list_names(connection, ids=wanted) if wanted else ()
+    return {row["id"]: row["name"] for row in rows}
 
 
 def find_contractor(connection: Connection, text: str) -> UUID:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from flask import Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -12,7 +13,7 @@ from admin_api.blueprints import blueprint
 from admin_api.context import platform
 from admin_api.responses import Meta, Success, success
 from ticketing import directory
-from ticketing.directory import ContractorView, ProjectView, UserView
+from ticketing.directory import ContractorView, NameView, ProjectView, UserView
 from ticketing.name_paging import NamePage, NamePageRequest
 from ticketing.paging import MAX_ROWS
 from ticketing.people import Role
@@ -57,6 +58,20 @@ class ActiveQuery(NamesQuery):
     is_active: Annotated[bool | None, Flag] = True
 
 
+class IdsQuery(BaseModel):
+    """Whose names to tell."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: list[UUID] = Field(min_length=1, max_length=MAX_ROWS, description="May be repeated")
+
+
+class NameList(Success):
+    """Names, in no order."""
+
+    data: list[NameView]
+
+
 class ListMeta(Meta):
     """How many rows the answer has, and the cursor to go on with."""
 
@@ -83,6 +98,15 @@ class ProjectList(Success):
 
     data: list[ProjectView]
     meta: ListMeta
+
+
+@api.get("/names", responses={200: NameList})
+@requires.signed_in()
+def list_names(query: IdsQuery) -> Response:
+    """Tell what people, companies, teams and projects are called; ids that are not known are left out."""
+    with platform().read() as connection:
+        names = directory.names_of(connection, query.id)
+    return success([{"id": found, "name": name} for found, name in names.items()])
 
 
 @api.get("/users", responses={200: UserList})

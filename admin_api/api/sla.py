@@ -19,6 +19,7 @@ from jobs import operations
 from jobs.work import Work
 from ticketing.errors import InvalidInput, NotFound
 from ticketing.faults.rules import Period, first_moment, moment_after, parse_period
+from ticketing.paging import MAX_ROWS
 from ticketing.sla import compliance, service, settings
 from ticketing.sla.compliance import DEFAULT_DAYS, ComplianceRequest, Grouping
 from ticketing.sla.service import ClockView, PauseRequest
@@ -37,6 +38,20 @@ class ClockAnswer(Success):
     """The clock of one ticket."""
 
     data: ClockView
+
+
+class ClocksQuery(BaseModel):
+    """Of which tickets to show the clocks."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    ticket_id: list[UUID] = Field(min_length=1, max_length=MAX_ROWS, description="May be repeated")
+
+
+class ClocksAnswer(Success):
+    """The clocks of tickets, in no order."""
+
+    data: list[ClockView]
 
 
 class TargetsAnswer(Success):
@@ -145,6 +160,14 @@ def show_clock(ticket_id: str) -> Response:
     wanted = parse_uuid(ticket_id, "Invalid ticket ID")
     with platform().read() as connection:
         return success(service.show(connection, actor(), wanted, now()))
+
+
+@api.get("/sla/clocks", responses={200: ClocksAnswer})
+@requires.signed_in()
+def list_clocks(query: ClocksQuery) -> Response:
+    """Show the clocks of several tickets, as many as a list shows; those that you may not see are left out."""
+    with platform().read() as connection:
+        return success(service.list_clocks(connection, actor(), query.ticket_id, now()))
 
 
 @api.post("/tickets/<ticket_id>/sla/pause", responses={200: ClockAnswer, 404: Failure, 409: Failure})

@@ -8,11 +8,28 @@ from __future__ import annotations
 
 from flask import Flask
 
-from admin_api.console import failures, frame, jobs, policy, session, sign_in
+from admin_api.console import (
+    failures,
+    frame,
+    jobs,
+    policy,
+    session,
+    sign_in,
+    ticket,
+    ticket_notes,
+    tickets,
+)
 from admin_api.console.pages import ConsolePages
 from runtime.settings import Settings
 
-PAGES: tuple[ConsolePages, ...] = (frame.pages, sign_in.pages, jobs.pages)
+PAGES: tuple[ConsolePages, ...] = (
+    frame.pages,
+    sign_in.pages,
+    jobs.pages,
+    tickets.pages,
+    ticket.pages,
+    ticket_notes.pages,
+)
 
 
 def register(app: Flask, settings: Settings) -> None:

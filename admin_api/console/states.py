@@ -34,6 +34,28 @@ _STATES: dict[str, tuple[str, str]] = {
     "high": ("warning", "chevron-up"),
     "urgent": ("danger", "chevron-double-up"),
     "critical": ("danger", "exclamation-triangle"),
+    # How their clocks stand.
+    "sla_running": ("info", "stopwatch"),
+    "sla_warning": ("warning", "stopwatch"),
+    "sla_paused": ("secondary", "pause-circle"),
+    "sla_met": ("success", "check-circle"),
+    "sla_breached": ("danger", "alarm"),
+    # Whether QA can begin, and where they came from.
+    "qa_ready": ("success", "clipboard-check"),
+    "not_qa_ready": ("secondary", "clipboard"),
+    "weekly_report": ("secondary", "file-earmark-spreadsheet"),
+    "qcontact": ("secondary", "headset"),
+    "construction": ("secondary", "cone-striped"),
+    "ad_hoc": ("secondary", "pencil-square"),
+    "incident": ("secondary", "lightning"),
+    "revenue": ("secondary", "cash-coin"),
+    "ont_swap": ("secondary", "router"),
+    "manual": ("secondary", "keyboard"),
+    # What became of tickets in a bulk action.
+    "done": ("success", "check-circle"),
+    "unchanged": ("secondary", "dash-circle"),
+    "refused": ("danger", "x-circle"),
+    "waiting": ("secondary", "hourglass"),
     # What else goes through states: risks, faults, imports, photos, notices and syncs.
     "active": ("warning", "exclamation-circle"),
     "resolved": ("success", "check-circle"),
@@ -72,4 +94,6 @@ _PLAIN = ("secondary", "circle")
 def state(name: str | None, said: str | None = None) -> Markup:
     """Return a state as a badge: its icon, and its word or what is `said` instead."""
     tone, drawing = _STATES.get(name or "", _PLAIN)
-    return Markup('<span class="badge border bg-{}-subtle text-{}-emphasis">{} {}</span>').format(tone, tone, icon(drawing), said or words(name))
+    return Markup('<span class="badge border bg-{}-subtle text-{}-emphasis">{} {}</span>').format(
+        tone, tone, icon(drawing), said or words(name)
+    )

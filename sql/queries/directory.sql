@@ -64,3 +64,29 @@ insert into contractors (name, code, created_at, updated_at)
 values (:name, :code::text, :now::timestamptz, :now::timestamptz)
 on conflict do nothing
 returning id, name, code;
+
+-- name: list_names(ids)
+-- Reads what the people, companies, teams and projects with these ids are called.
+select
+    id,
+    name
+from users
+where id = any(:ids::uuid [])
+union all
+select
+    id,
+    name
+from contractors
+where id = any(:ids::uuid [])
+union all
+select
+    id,
+    name
+from teams
+where id = any(:ids::uuid [])
+union all
+select
+    id,
+    name
+from projects
+where id = any(:ids::uuid []);

@@ -171,8 +171,8 @@ from unnest(
 ) as c (ticket_id, warned_75_at, warned_90_at, breached_at, next_check_at)
 where t.id = c.ticket_id;
 
--- name: get_clock(ticket_id)^
--- Reads the clock of a ticket, with the times when it stood still.
+-- name: list_clocks(ticket_ids, see_all, see_user, see_contractor, see_teams)
+-- Reads the clocks of those tickets that may be seen, with the times when they stood still.
 select
     t.id as ticket_id,
     t.status,
@@ -202,7 +202,14 @@ select
         where p.ticket_id = t.id
     ), '[]') as pauses
 from tickets as t
-where t.id = :ticket_id;
+where
+    t.id = any(:ticket_ids::uuid [])
+    and (
+        :see_all::boolean
+        or t.assigned_to = :see_user::uuid
+        or t.assigned_contractor_id = :see_contractor::uuid
+        or t.assigned_team_id = any(:see_teams::uuid [])
+    );
 
 -- name: pause_clock(ticket_id, reason, now)!
 -- Stops the clock of a locked ticket.

@@ -166,29 +166,3 @@ cross join lateral (
     select count(*) as number from qcontact_sync_log where ticket_id = t.id and :inside::boolean
 ) as syncs
 where t.id = :ticket_id::uuid;
-
--- name: list_names(ids)
--- Reads what the people, companies, teams and projects with these ids are called.
-select
-    id,
-    name
-from users
-where id = any(:ids::uuid [])
-union all
-select
-    id,
-    name
-from contractors
-where id = any(:ids::uuid [])
-union all
-select
-    id,
-    name
-from teams
-where id = any(:ids::uuid [])
-union all
-select
-    id,
-    name
-from projects
-where id = any(:ids::uuid []);

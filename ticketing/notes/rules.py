@@ -33,6 +33,12 @@ def require_may_change(actor: Actor, note: Mapping[str, Any]) -> None:
         raise Forbidden("A note is changed by whoever wrote it, or by a manager")
 
 
+def may_change(actor: Actor, note: Mapping[str, Any]) -> bool:
+    """Whether `require_may_change` lets the actor pass."""
+    writes = actor.has_role(*MAY_WRITE) and note["note_type"] != NoteType.SYSTEM
+    return writes and (actor.has_role(*CHANGES_ANY) or is_author(actor, note))
+
+
 def is_author(actor: Actor, note: Mapping[str, Any]) -> bool:
     """Whether the actor wrote the note; what a program wrote for no person is nobody's."""
     return note["created_by"] is not None and note["created_by"] == actor.user_id

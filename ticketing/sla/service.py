@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -28,7 +29,7 @@ from ticketing.sla.rules import (
 )
 from ticketing.ticket_changes import json_ready
 from ticketing.ticket_locks import lock_ticket
-from ticketing.ticket_views import get_ticket
+from ticketing.ticket_views import EVERYTHING, get_ticket, load_sight
 from ticketing.vocabulary import Status
 
 MAY_PAUSE: tuple[Role, ...] = ("admin", "manager", "qa")
@@ -93,7 +94,16 @@ class ClockView(BaseModel):
 def show(connection: Connection, actor: Actor, ticket_id: UUID, now: datetime) -> dict[str, Any]:
     """Return the clock of a ticket that the actor may see, in the shape of ClockView. Raises NotFound."""
     get_ticket(connection, actor, ticket_id)
-    return _shown(queries("sla").get_clock(connection, ticket_id=ticket_id), now)
+    return _shown(_row(connection, ticket_id), now)
+
+
+def list_clocks(
+    connection: Connection, actor: Actor, ticket_ids: Iterable[UUID], now: datetime
+) -> list[dict[str, Any]]:
+    """Return the clocks of those of the tickets that the actor may see, in the shape of ClockView, in no order."""
+    sight = load_sight(connection, actor)
+    rows = queries("sla").list_clocks(connection, ticket_ids=list(ticket_ids), **sight.parameters())
+    return [_shown(row, now) for row in rows]
 
 
 def pause(work: UnitOfWork, ticket_id: UUID, reason: str) -> dict[str, Any]:
@@ -106,7 +116,7 @@ def pause(work: UnitOfWork, ticket_id: UUID, reason: str) -> dict[str, Any]:
     queries("sla").pause_clock(work.connection, ticket_id=ticket_id, reason=reason, now=work.now)
     after = json_ready({"sla_paused_at": work.now, "sla_pause_reason": reason})
     work.record(SlaPaused(ticket_id=ticket_id, before=dict.fromkeys(after), after=after, details={"reason": reason}))
-    return _shown(queries("sla").get_clock(work.connection, ticket_id=ticket_id), work.now)
+    return _shown(_row(work.connection, ticket_id), work.now)
 
 
 def resume(work: UnitOfWork, ticket_id: UUID) -> dict[str, Any]:
@@ -125,7 +135,7 @@ def resume(work: UnitOfWork, ticket_id: UUID) -> dict[str, Any]:
             after=json_ready({"sla_due_at": moved["due_at"], "sla_paused_at": None, "sla_pause_reason": None}),
         )
     )
-    return _shown(queries("sla").get_clock(work.connection, ticket_id=ticket_id), work.now)
+    return _shown(_row(work.connection, ticket_id), work.now)
 
 
 def _moved(row: dict[str, Any], clock: Clock, now: datetime) -> dict[str, Any]:
@@ -148,8 +158,14 @@ def _lock(work: UnitOfWork, ticket_id: UUID) -> dict[str, Any]:
     lock_ticket(work, ticket_id)
     if not work.actor.has_role(*MAY_PAUSE):
         raise Forbidden("Your role may not pause or resume the clock of a ticket")
-    row: dict[str, Any] = queries("sla").get_clock(work.connection, ticket_id=ticket_id)
-    return row
+    return _row(work.connection, ticket_id)
+
+
+def _row(connection: Connection, ticket_id: UUID) -> dict[str, Any]:
+    """Return the clock's row of a ticket that is known to be there."""
+    [row] = queries("sla").list_clocks(connection, ticket_ids=[ticket_id], **EVERYTHING.parameters())
+    found: dict[str, Any] = row
+    return found
 
 
 def _clock(row: dict[str, Any]) -> Clock | None:

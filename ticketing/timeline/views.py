@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from sql.database import Connection, queries
+from ticketing.directory import names_of
 from ticketing.errors import NotFound
 from ticketing.paging import PageRequest, fetch_planned, page_of
 from ticketing.people import Actor, Role
@@ -134,8 +135,7 @@ def _inside(actor: Actor) -> bool:
 
 def _shown(connection: Connection, actor: Actor, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     wanted = {found for row in rows for found in ids_in(row)}
-    known = queries("timeline").list_names(connection, ids=list(wanted)) if wanted else ()
-    names = {str(row["id"]): row["name"] for row in known}
+    names = {str(found): name for found, name in names_of(connection, wanted).items()}
     return [_activity(row, names, follows_jobs=actor.has_role(*FOLLOWS_JOBS)) for row in rows]
 
 

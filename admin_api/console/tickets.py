@@ -1,0 +1,107 @@
+"""Tickets: the list with its filters and search, the board by status, and the way to an action over many.
+
+Both read what the list of the API reads, with the same filters, which live in the address.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import render_template, request, url_for
+
+from admin_api.api.bulk_actions import ASKERS
+from admin_api.api.tickets import Paging, TicketQuery
+from admin_api.auth import requires
+from admin_api.console.choices import Choices, load_choices
+from admin_api.console.forms import query_of
+from admin_api.console.pages import ConsolePages
+from admin_api.console.ticket_rows import rows_of
+from admin_api.context import actor, platform
+from sql.database import Connection
+from ticketing import ticket_views
+from ticketing.paging import Page, PageRequest
+from ticketing.vocabulary import TERMINAL_STATUSES, Priority, Source, Status, TicketType
+
+pages = ConsolePages("tickets")
+
+ON_BOARD = tuple(status for status in Status if status not in TERMINAL_STATUSES)
+CARDS = 12
+_PLACE = ("page", "pageSize", "cursor")
+
+
+@pages.page("/tickets")
+@requires.signed_in()
+def list_tickets() -> str:
+    """List the tickets that match, newest first."""
+    query = query_of(TicketQuery)
+    with platform().read() as connection:
+        page = ticket_views.list_tickets(connection, actor(), query.filter(), query.request())
+        rows = rows_of(connection, page.rows)
+        choices = load_choices(connection)
+    return render_template("console/tickets.html", tickets=rows, page=page, **_around(query, choices), **_ways(page))
+
+
+@pages.page("/tickets/board")
+@requires.signed_in()
+def show_board() -> str:
+    """Show the tickets that match on a board: a column for each status in which work is left to do."""
+    query = query_of(TicketQuery)
+    wanted = [query.status] if query.status else list(ON_BOARD)
+    with platform().read() as connection:
+        columns = [_column(connection, query, status) for status in wanted]
+        choices = load_choices(connection)
+    return render_template("console/tickets_board.html", columns=columns, cards=CARDS, **_around(query, choices))
+
+
+def _column(connection: Connection, query: TicketQuery, status: Status) -> dict[str, Any]:
+    wanted = query.model_copy(update={"status": status}).filter()
+    page = ticket_views.list_tickets(connection, actor(), wanted, PageRequest(size=CARDS))
+    return {
+        "status": status.value,
+        "page": page,
+        "tickets": rows_of(connection, page.rows),
+        "all": address_of("list_tickets", status=status.value),
+    }
+
+
+def address_of(view: str, **changes: Any) -> str:
+    """Return the address of the list or the board with the filters in hand, some of them changed; None takes one out.
+
+    The place in a list is not kept.
+    """
+    kept = {name: value for name, value in request.args.items() if value and name in filter_names()}
+    wanted = {name: value for name, value in (kept | changes).items() if value is not None}
+    return url_for(f"console_tickets.{view}", **wanted)
+
+
+def filter_names() -> frozenset[str]:
+    """Return the names of the filters of a list of tickets."""
+    return frozenset(TicketQuery.model_fields) - frozenset(Paging.model_fields)
+
+
+def _around(query: TicketQuery, choices: Choices) -> dict[str, Any]:
+    """Return what the list and the board need besides tickets: the filters that are set, and what to choose from."""
+    active = {name: value for name, value in request.args.items() if value and name in filter_names()}
+    me = actor().user_id
+    return {
+        "active": active,
+        "narrowing": len(active.keys() - {"search"}),
+        "choices": choices,
+        "statuses": [status.value for status in Status],
+        "priorities": [priority.value for priority in Priority],
+        "sources": [source.value for source in Source],
+        "types": [kind.value for kind in TicketType],
+        "search": query.search or "",
+        "mine": address_of("list_tickets", assigned_to=str(me)) if me else None,
+        "is_mine": me is not None and active.get("assigned_to") == str(me),
+        "address_of": address_of,
+        "may_act": actor().has_role(*ASKERS),
+    }
+
+
+def _ways(page: Page) -> dict[str, str | None]:
+    """Return the addresses of the next rows and of the first ones."""
+    return {
+        "next": address_of("list_tickets", cursor=page.next_cursor) if page.next_cursor else None,
+        "first": address_of("list_tickets") if request.args.get("cursor") else None,
+    }
