@@ -30,6 +30,7 @@ up: setup ## run everything here: servers, API, workers, scheduler (Ctrl-C stops
 	@$(BIN)/fibreflow up
 
 test: setup ## run every test, with coverage and its floors
+	@scripts/browser.sh
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=
 	$(BIN)/python -m tests.coverage_floors

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import importlib.util
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -184,6 +186,29 @@ def test_setup_refuses_an_old_python(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "Python 3.11 or newer is needed" in result.stderr
     assert "3.9.2" in result.stderr
+
+
+def test_the_browser_tests_lock_names_versions_and_hashes_and_no_place() -> None:
+    folder = "tests/acceptance/browser"
+    wanted = json.loads(read(f"{folder}/package.json"))["devDependencies"]
+    locked = json.loads(read(f"{folder}/package-lock.json"))["packages"]
+    assert set(wanted) == {name.removeprefix("node_modules/") for name in locked if name}
+    for name, version in wanted.items():
+        assert locked[f"node_modules/{name}"]["version"] == version
+        assert locked[f"node_modules/{name}"]["integrity"].startswith("sha512-")
+    assert "://" not in read(f"{folder}/package-lock.json") + read(f"{folder}/.npmrc")
+
+
+def test_who_may_not_install_a_browser_is_told_what_is_missing_and_not_stopped(tmp_path: Path) -> None:
+    for name in ("sh", "dirname", "grep"):
+        (tmp_path / name).symlink_to(shutil.which(name) or name)
+    (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n", encoding="utf-8")
+    (tmp_path / "id").chmod(0o755)
+    result = subprocess.run(
+        ["sh", ROOT / "scripts/browser.sh"], env={"PATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert result.returncode == 0
+    assert "there is no chromium, and it cannot be installed from here" in result.stderr
 
 
 def test_ci_runs_the_tests() -> None:
