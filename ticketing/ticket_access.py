@@ -18,7 +18,7 @@ MAY_CHANGE: tuple[Role, ...] = ("admin", "manager", "qa", "technician", "contrac
 SEES_EVERY_TICKET: tuple[Role, ...] = ("admin", "manager", "operator", "qa", "viewer")
 WORKS_ON_SITE: tuple[Role, ...] = ("technician", "contractor")
 
-# What somebody who stands at the drop finds out, and the QA lead puts right.
+# What somebody who stands at the drop finds out, and the QA lead puts right. A position changes as its two halves.
 SITE_FIELDS = frozenset(
     {
         "dr_number",
@@ -27,6 +27,8 @@ SITE_FIELDS = frozenset(
         "zone_id",
         "address",
         "gps_coordinates",
+        "latitude",
+        "longitude",
         "ont_serial",
         "ont_model",
         "ont_rx_level",

@@ -132,15 +132,22 @@ def list_results(bulk_action_id: str, query: ResultsQuery) -> Response:
 @idempotent
 def cancel(bulk_action_id: str) -> Response:
     """Stop a bulk action: tickets that have a result keep it, the others stay as they are."""
-    reason = body_as(ReasonBody, optional=True).reason
+    bulk = stop(_id(bulk_action_id), body_as(ReasonBody, optional=True).reason)
+    return success(bulk, "The action is cancelled, or will be after the tickets in hand")
+
+
+def stop(bulk_action_id: UUID, reason: str | None) -> dict[str, Any]:
+    """Stop a bulk action for whoever is signed in, and return it in the shape of BulkActionView.
+
+    Raises NotFound, Forbidden for somebody else's, ConditionNotMet for one that ended long ago.
+    """
     with unit_of_work() as work:
-        row = service.get_row(work.connection, _id(bulk_action_id))
+        row = service.get_row(work.connection, bulk_action_id)
         _require_own(row)
         if row["job_id"] is None:
             raise ConditionNotMet("The bulk action ended long ago", details={"state": "completed"})
         operations.act_on_job(work, row["job_id"], "cancel", reason)
-        bulk = views.get_bulk_action(work.connection, row["id"])
-    return success(bulk, "The action is cancelled, or will be after the tickets in hand")
+        return views.get_bulk_action(work.connection, row["id"])
 
 
 def _id(text: str) -> UUID:

@@ -16,6 +16,9 @@ from admin_api.console import (
     session,
     sign_in,
     ticket,
+    ticket_bulk,
+    ticket_edit,
+    ticket_new,
     ticket_notes,
     tickets,
 )
@@ -28,6 +31,9 @@ PAGES: tuple[ConsolePages, ...] = (
     jobs.pages,
     tickets.pages,
     ticket.pages,
+    ticket_bulk.pages,
+    ticket_edit.pages,
+    ticket_new.pages,
     ticket_notes.pages,
 )
 

@@ -99,7 +99,7 @@ def _theme() -> str:
 
 
 def _is_here(entry: Entry) -> bool:
-    return request.blueprint == entry.endpoint.partition(".")[0]
+    return request.blueprint in (entry.endpoint.partition(".")[0], *entry.also)
 
 
 def _actor_name() -> str:

@@ -13,7 +13,8 @@ from admin_api.console.pages import may
 class Entry:
     """A way to a page: its name, its icon, its endpoint, and the letter that leads there after `g`.
 
-    `on_phone` puts it among the tabs at the foot of a phone's screen; there is room for five.
+    `on_phone` puts it among the tabs at the foot of a phone's screen; there is room for five. `also` are the other
+    groups of pages that belong under it.
     """
 
     label: str
@@ -21,12 +22,15 @@ class Entry:
     endpoint: str
     letter: str
     on_phone: bool = False
+    also: tuple[str, ...] = ()
 
+
+_TICKET = ("console_ticket", "console_ticket_edit", "console_ticket_new", "console_ticket_notes", "console_ticket_bulk")
 
 MENU: dict[str, tuple[Entry, ...]] = {
     "Work": (
         Entry("Now", "speedometer2", "console_now.show", "n", on_phone=True),
-        Entry("Tickets", "ticket-detailed", "console_tickets.list_tickets", "t", on_phone=True),
+        Entry("Tickets", "ticket-detailed", "console_tickets.list_tickets", "t", on_phone=True, also=_TICKET),
         Entry("QA board", "clipboard-check", "console_qa.show_board", "b", on_phone=True),
         Entry("Imports", "file-earmark-spreadsheet", "console_imports.list_imports", "i"),
         Entry("Handover", "box-arrow-right", "console_handover.show_centre", "h"),

@@ -9,12 +9,12 @@ from typing import Any
 
 from flask import render_template, request, url_for
 
-from admin_api.api.bulk_actions import ASKERS
 from admin_api.api.tickets import Paging, TicketQuery
 from admin_api.auth import requires
 from admin_api.console.choices import Choices, load_choices
 from admin_api.console.forms import query_of
 from admin_api.console.pages import ConsolePages
+from admin_api.console.ticket_bulk_offers import offers
 from admin_api.console.ticket_rows import rows_of
 from admin_api.context import actor, platform
 from sql.database import Connection
@@ -38,7 +38,10 @@ def list_tickets() -> str:
         page = ticket_views.list_tickets(connection, actor(), query.filter(), query.request())
         rows = rows_of(connection, page.rows)
         choices = load_choices(connection)
-    return render_template("console/tickets.html", tickets=rows, page=page, **_around(query, choices), **_ways(page))
+    ticked = set(request.form.getlist("ids"))
+    return render_template(
+        "console/tickets.html", tickets=rows, page=page, ticked=ticked, **_around(query, choices), **_ways(page)
+    )
 
 
 @pages.page("/tickets/board")
@@ -95,7 +98,7 @@ def _around(query: TicketQuery, choices: Choices) -> dict[str, Any]:
         "mine": address_of("list_tickets", assigned_to=str(me)) if me else None,
         "is_mine": me is not None and active.get("assigned_to") == str(me),
         "address_of": address_of,
-        "may_act": actor().has_role(*ASKERS),
+        "bulk": offers(),
     }
 
 

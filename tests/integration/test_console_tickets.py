@@ -59,3 +59,10 @@ def test_the_page_of_a_ticket_shows_it(manager: FlaskClient, platform: Platform)
     text = text_of(manager, page_of(ticket))
     for said in (ticket["ticket_uid"], "DR1737348", "Ticket created", "No notes yet", "Mark as assigned"):
         assert said in text
+
+
+def test_new_and_edit_forms_are_shown(manager: FlaskClient, platform: Platform) -> None:
+    ticket = create(platform, title="No light at the mast", dr_number="DR1737348")
+    assert "New ticket" in text_of(manager, f"{LIST}/new")
+    assert "DR1737348" in text_of(manager, f"{page_of(ticket)}/edit")
+    assert "None yet" in text_of(manager, f"{LIST}/bulk")

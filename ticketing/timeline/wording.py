@@ -108,16 +108,23 @@ def _shown(field: str, value: Any, names: Mapping[str, str]) -> Any:
 
 
 def _said(change: Mapping[str, Any]) -> str:
-    field, new = spoken(change["field"].removesuffix("_id")), _text(change["new_value"])
-    return f"{field}: {_text(change['old_value'])} → {new}" if "old_value" in change else f"{field}: {new}"
+    name = change["field"]
+    field, new = spoken(name.removesuffix("_id")), _text(name, change["new_value"])
+    return f"{field}: {_text(name, change['old_value'])} → {new}" if "old_value" in change else f"{field}: {new}"
 
 
-def _text(value: Any) -> str:
+def _text(field: str, value: Any) -> str:
     if value is None:
         return "nothing"
-    text = str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = str(value).replace("_", " ") if field in _WORD_FIELDS else str(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
+_WORD_FIELDS = frozenset(
+    {"status", "priority", "source", "ticket_type", "fault_cause", "guarantee_status", "billing_classification"}
+)
+"""Fields whose values are words of the wire: people read them without the underscores."""
 _LONGEST = 80
 _MOST_SAID = 5
