@@ -98,21 +98,23 @@ select
     r.preview_job_id,
     r.import_job_id,
     r.created_by,
+    uploader.name as created_by_name,
     r.created_at,
     r.import_started_at,
     r.imported_at,
-    r.imported_by
+    r.imported_by,
+    job.state as job_state,
+    job.progress_done as job_done,
+    job.progress_total as job_total
 from weekly_reports as r
+left join users as uploader on r.created_by = uploader.id
+left join jobs as job on job.id = coalesce(r.import_job_id, r.preview_job_id)
 left join lateral (
     select
-        j.state,
-        j.error_message,
-        j.cancel_reason
-    from jobs as j
-    where
-        j.id = coalesce(r.import_job_id, r.preview_job_id)
-        and r.status in ('pending', 'processing')
-        and j.state in ('discarded', 'cancelled')
+        job.state,
+        job.error_message,
+        job.cancel_reason
+    where r.status in ('pending', 'processing') and job.state in ('discarded', 'cancelled')
 ) as ended on true
 where r.id = :report_id;
 
@@ -146,11 +148,13 @@ from (
         r.preview_job_id,
         r.import_job_id,
         r.created_by,
+        uploader.name as created_by_name,
         r.created_at,
         r.import_started_at,
         r.imported_at,
         r.imported_by
     from weekly_reports as r
+    left join users as uploader on r.created_by = uploader.id
     left join jobs as j on j.id = coalesce(r.import_job_id, r.preview_job_id)
     where
         (:week_number::integer is null or r.week_number = :week_number::integer)
@@ -405,6 +409,161 @@ select
 from weekly_report_rows as r
 left join tickets as t on r.verdict = 'ok' and t.source = 'weekly_report' and r.external_id = t.external_id
 where r.report_id = :report_id;
+
+-- name: count_difference(report_id, ended)^
+-- Counts what a report's week lists against the week before that was imported: the report with the others of its week
+-- on the one side, all of the earlier week's on the other. A rejected row is known by the digits of its reference. No row
+-- where no earlier week was imported.
+with this as (
+    select
+        w.year,
+        w.week_number
+    from weekly_reports as w
+    where w.id = :report_id
+),
+
+earlier as (
+    select
+        w.year,
+        w.week_number
+    from weekly_reports as w, this
+    where w.status = 'completed' and (w.year, w.week_number) < (this.year, this.week_number)
+    order by w.year desc, w.week_number desc
+    limit 1
+),
+
+listed as (
+    select distinct on (known.external_id)
+        known.external_id,
+        r.verdict,
+        r.row_hash
+    from this
+    inner join weekly_reports as w
+        on this.year = w.year and this.week_number = w.week_number and (w.status = 'completed' or w.id = :report_id)
+    inner join weekly_report_rows as r on w.id = r.report_id and r.verdict <> 'duplicate'
+    cross join lateral (
+        select coalesce(
+            r.external_id,
+            'FT' || regexp_replace(r.cells ->> (w.header_mapping #>> '{fields,ft_ref}'), '[^0-9]', '', 'g')
+        ) as external_id
+    ) as known
+    where known.external_id is not null
+    order by known.external_id, w.sequence desc
+),
+
+listed_before as (
+    select distinct on (r.external_id)
+        r.external_id,
+        r.row_hash
+    from earlier
+    inner join weekly_reports as w
+        on earlier.year = w.year and earlier.week_number = w.week_number and w.status = 'completed'
+    inner join weekly_report_rows as r on w.id = r.report_id and r.verdict = 'ok'
+    order by r.external_id, w.sequence desc
+)
+
+select
+    earlier.year,
+    earlier.week_number,
+    count(listed_before.external_id)::integer as before,
+    count(listed.external_id)::integer as now,
+    count(*) filter (where listed_before.external_id is null and listed.verdict = 'ok')::integer as added,
+    count(*) filter (where listed.external_id is null and listed_before.external_id is not null)::integer as gone,
+    count(*) filter (
+        where listed.external_id is null and t.id is not null and t.status <> all(:ended::text [])
+    )::integer as gone_unfinished,
+    count(*) filter (where listed.row_hash = listed_before.row_hash)::integer as same,
+    count(*) filter (where listed.verdict = 'ok' and listed.row_hash <> listed_before.row_hash)::integer as changed
+from earlier
+cross join (listed full join listed_before on listed.external_id = listed_before.external_id)
+left join tickets as t
+    on t.source = 'weekly_report' and listed_before.external_id = t.external_id and listed.external_id is null
+group by earlier.year, earlier.week_number;
+
+-- name: list_gone(report_id, year, week_number, ended, row_limit)
+-- Reads what the earlier week listed and the report's week does not, with the tickets; those not finished come first.
+select
+    g.external_id,
+    g.title,
+    g.dr_number,
+    t.id as ticket_id,
+    t.ticket_uid,
+    t.status
+from (
+    select distinct on (r.external_id)
+        r.external_id,
+        r.title,
+        r.dr_number
+    from weekly_reports as w
+    inner join weekly_report_rows as r on w.id = r.report_id and r.verdict = 'ok'
+    where
+        w.year = :year::integer
+        and w.week_number = :week_number::integer
+        and w.status = 'completed'
+        and r.external_id not in (
+            select known.external_id
+            from weekly_reports as this
+            inner join weekly_reports as beside
+                on
+                    this.year = beside.year
+                    and this.week_number = beside.week_number
+                    and (beside.status = 'completed' or beside.id = this.id)
+            inner join weekly_report_rows as here on beside.id = here.report_id
+            cross join lateral (
+                select coalesce(
+                    here.external_id,
+                    'FT'
+                    || regexp_replace(here.cells ->> (beside.header_mapping #>> '{fields,ft_ref}'), '[^0-9]', '', 'g')
+                ) as external_id
+            ) as known
+            where this.id = :report_id and known.external_id is not null
+        )
+    order by r.external_id, w.sequence desc
+) as g
+left join tickets as t on t.source = 'weekly_report' and g.external_id = t.external_id
+order by coalesce(t.status = any(:ended::text []), false), t.ticket_uid, g.external_id
+limit :row_limit::integer;
+
+-- name: list_new(report_id, row_limit)
+-- Reads the first rows of a staged report for which there is no ticket yet.
+select
+    r.row_number,
+    r.external_id,
+    r.title,
+    r.dr_number,
+    r.begin_status as status,
+    coalesce(r.priority, 'normal') as priority
+from weekly_report_rows as r
+where
+    r.report_id = :report_id
+    and r.verdict = 'ok'
+    and not exists (
+        select 1
+        from tickets as t
+        where t.source = 'weekly_report' and t.external_id = r.external_id
+    )
+order by r.row_number
+limit :row_limit::integer;
+
+-- name: name_referenced(ids)
+-- Reads what people, companies and projects are called, whose ids a change names.
+select
+    id,
+    name
+from users
+where id = any(:ids::uuid [])
+union all
+select
+    id,
+    name
+from contractors
+where id = any(:ids::uuid [])
+union all
+select
+    id,
+    name
+from projects
+where id = any(:ids::uuid []);
 
 -- name: count_errors(report_id)
 -- Counts the errors of a report by kind and column, most frequent first.

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sql.database import Connection, queries
 from ticketing.paging import Position
+from ticketing.weekly_reports.differences import add_names
 from ticketing.weekly_reports.headers import REJECTED_COLUMNS
 from ticketing.weekly_reports.service import no_such_report
 
@@ -136,6 +137,7 @@ def rows(
         {**row, "errors": row["errors"] or [], "warnings": row["warnings"] or [], "conflicts": row["conflicts"] or []}
         for row in found[:limit]
     ]
+    add_names(connection, [conflict for row in shown for conflict in row["conflicts"]])
     return shown, shown[-1]["row_number"] if len(found) > limit else None
 
 
@@ -198,6 +200,7 @@ def _summary(report: Mapping[str, Any]) -> dict[str, Any]:
         *("id", "report_uid", "week_number", "year", "report_date", "original_filename", "file_path", "status"),
         *("phase", "total_rows", "created_count", "updated_count", "unchanged_count", "duplicate_count"),
         *("conflict_count", "rejected_count", "created_at", "imported_at", "imported_by", "created_by"),
+        "created_by_name",
     )
     return {name: report[name] for name in names} | {
         "imported_count": report["created_count"] + report["updated_count"],
@@ -218,7 +221,10 @@ def _progress(report: Mapping[str, Any], batch_rows: int, now: datetime) -> dict
     finished = report["status"] in ("completed", "failed")
     done, total = report["processed_rows"], report["total_rows"]
     started = report["import_started_at"] if report["status"] == "processing" else None
+    reading = report["job_state"] == "running" and report["phase"] in ("uploaded", "checking")
     return {
+        "rows_done": report["job_done"] if reading else done,
+        "rows_total": report["job_total"] if reading else total,
         "progress_percentage": 100 if finished else min(99, done * 100 // total) if started and total else 0,
         "estimated_time_remaining_seconds": _remaining(done, total, started, now),
         "current_batch": -(-done // batch_rows),
