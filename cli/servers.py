@@ -6,13 +6,16 @@ import os
 import socket
 import threading
 import time
+from datetime import timedelta
 
 import httpx
 import typer
 from rich.panel import Panel
 from rich.text import Text
 
+from admin_api.console.sign_in_links import LASTS
 from cli.console import notes, out, say
+from cli.demo_user import demo_user
 from cli.embedded import EmbeddedServers
 from cli.supervisor import Program, Supervisor, python_module
 from cli.system import environment_of, running_servers
@@ -41,7 +44,10 @@ def up() -> None:
     with EmbeddedServers(settings) as servers:
         if servers.needed:
             say(f"embedded servers keep their data in {settings.data_dir.resolve()}")
-        raise typer.Exit(_run(servers.settings, (API, WORKER, SCHEDULER), migrate_first=True))
+        for name in migrate(database_url(servers.settings)):
+            say(f"applied {name}")
+        with demo_user(servers.settings) as link:
+            raise typer.Exit(_run(servers.settings, (API, WORKER, SCHEDULER), link))
 
 
 def migrate_database() -> None:
@@ -100,15 +106,12 @@ def _run_alone(program: Program) -> None:
         raise typer.Exit(_run(servers.settings, (program,)))
 
 
-def _run(settings: Settings, programs: tuple[Program, ...], *, migrate_first: bool = False) -> int:
-    if migrate_first:
-        for name in migrate(database_url(settings)):
-            say(f"applied {name}")
+def _run(settings: Settings, programs: tuple[Program, ...], link: str | None = None) -> int:
     environment = environment_of(settings)
     environment.setdefault("FIBREFLOW_LOG_FORMAT", "console")
     supervisor = Supervisor(programs, environment, grace=settings.worker_grace + EXTRA_GRACE)
     if API in programs:
-        threading.Thread(target=_tell_when_ready, args=(settings, supervisor), daemon=True).start()
+        threading.Thread(target=_tell_when_ready, args=(settings, supervisor, link), daemon=True).start()
     return supervisor.run()
 
 
@@ -125,15 +128,15 @@ def _require_free_port(settings: Settings) -> None:
             ) from error
 
 
-def _tell_when_ready(settings: Settings, supervisor: Supervisor) -> None:
-    """Say where to look as soon as the API says that it is ready."""
+def _tell_when_ready(settings: Settings, supervisor: Supervisor, link: str | None) -> None:
+    """Say where to look, and by which link to sign in there, as soon as the API says that it is ready."""
     address = public_address(settings)
     deadline = time.monotonic() + READY_WITHIN
     with httpx.Client(timeout=5, trust_env=False) as client:
         while time.monotonic() < deadline and not supervisor.stopping:
             try:
                 if client.get(f"{address}/readyz").status_code == httpx.codes.OK:
-                    notes.print(_where_to_look(address))
+                    _say_where_to_look(address, link)
                     return
             except httpx.TransportError:
                 pass  # it does not listen yet
@@ -148,8 +151,20 @@ def public_address(settings: Settings) -> str:
     return f"http://{host}:{settings.api_port}"
 
 
+def _say_where_to_look(address: str, link: str | None) -> None:
+    notes.print(_where_to_look(address))
+    if link:
+        # A line of its own, folded by nothing but the terminal: out of the frame it could not be copied.
+        say(
+            f"to the console as the demo user, while this runs and for {LASTS // timedelta(hours=1)} h at most:", "bold"
+        )
+        say(f"{address}{link}")
+
+
 def _where_to_look(address: str) -> Panel:
     lines = (
+        ("console", f"{address}/console/"),
+        ("something to look at", "fibreflow seed --tickets 1000"),
         ("API and its pages", f"{address}/openapi"),
         ("is it well?", f"{address}/readyz"),
         ("metrics (operator)", f"{address}/metrics"),
@@ -157,5 +172,5 @@ def _where_to_look(address: str) -> Panel:
         ("what is running", "fibreflow jobs list"),
         ("stop", "Ctrl-C"),
     )
-    text = Text("\n").join(Text.assemble((f"{name:<20}", "bold"), value) for name, value in lines)
+    text = Text("\n").join(Text.assemble((f"{name:<22}", "bold"), value) for name, value in lines)
     return Panel(text, title="FibreFlow is ready", border_style="green", expand=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -77,11 +78,24 @@ def family(process: subprocess.Popen[bytes], folder: Path) -> list[psutil.Proces
     return started + servers
 
 
+def signs_in_by_the_printed_link(environment: dict[str, str], out: Path) -> None:
+    link = re.search(r"http://127\.0\.0\.1:\d+/console/sign-in/link/\S+", out.read_text(encoding="utf-8"))
+    assert link
+    with httpx.Client() as browser:
+        page = browser.get(link.group())
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+        assert token, page.text
+        browser.post(link.group(), data={"csrf_token": token.group(1)})
+        assert "demo user" in browser.get(link.group().partition("sign-in")[0] + "jobs").text
+    assert "demo user" in run(environment, "keys", "list").stdout
+
+
 def test_everything_runs_and_stops(up: subprocess.Popen[bytes], environment: dict[str, str], tmp_path: Path) -> None:
     until(lambda: ready(environment), up, tmp_path / "out")
     until(lambda: "FibreFlow is ready" in (tmp_path / "out").read_text(encoding="utf-8"), up, tmp_path / "out")
     everything = family(up, tmp_path)
     assert len(everything) > 8
+    signs_in_by_the_printed_link(environment, tmp_path / "out")
 
     (tmp_path / "drops.xlsx").write_bytes(register_workbook())
     imported = run(environment, "import", "drops", str(tmp_path / "drops.xlsx"), "--follow")

@@ -13,6 +13,9 @@ from uuid import UUID
 import pytest
 import typer.main
 
+from admin_api.console.sign_in_links import holder_of
+from admin_api.sign_in import Unauthorized
+from cli.demo_user import demo_user
 from cli.main import make_app
 from cli.system import environment_of, operator
 from integrations.workbooks import SheetData, write_workbook
@@ -82,6 +85,26 @@ def test_a_key_is_printed_once_and_signs_in(command: Command, platform: Platform
     listed = command("keys", "list").out
     assert "nightly export" in listed
     assert plain not in listed
+
+
+def test_the_demo_user_signs_in_while_an_installation_for_development_runs_and_no_longer(
+    settings: Settings, platform: Platform
+) -> None:
+    def holder() -> str:
+        token = (link or "").rpartition("/")[2]
+        with platform.read() as connection:
+            return holder_of(connection, token, settings, platform.clock.now()).name
+
+    with demo_user(settings.model_copy(update={"environment": "development"})) as link:
+        assert holder() == "demo user"
+    with pytest.raises(Unauthorized, match="revoked"):
+        holder()
+
+
+@pytest.mark.parametrize("environment", ["test", "production"])
+def test_no_link_signs_anybody_in_but_in_development(settings: Settings, environment: str) -> None:
+    with demo_user(settings.model_copy(update={"environment": environment})) as link:
+        assert link is None
 
 
 def test_a_revoked_key_signs_in_no_more(command: Command, platform: Platform) -> None:
