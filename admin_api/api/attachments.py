@@ -281,18 +281,22 @@ def results_of(rows: Sequence[dict[str, Any]]) -> Response:
     return response
 
 
+def take_in(ticket_id: UUID, sent: Sequence[object], said: service.Said) -> list[dict[str, Any]]:
+    """Look at uploaded files, store them and add them to a ticket, all or none; return them as lists show them."""
+    with platform().read() as connection:
+        service.require_may_add(connection, actor(), ticket_id)
+    received = [read_upload(one, rules.MAX_BYTES) for one in sent]
+    kept = attachment_files.keep(files().storage, ticket_id, [(one.data, one.filename) for one in received])
+    with unit_of_work() as work:
+        return attachment_files.add(work, ticket_id, kept, said)
+
+
 def _upload(ticket_id: UUID, form: UploadForm) -> Response:
     # The contract asks for both in these words (section 10).
     for field, given in (("file", form.file), ("uploaded_by", form.uploaded_by)):
         if not given:
             raise InvalidInput(f"{field} is required", details={field: "is required"})
-    with platform().read() as connection:
-        service.require_may_add(connection, actor(), ticket_id)
-    received = [read_upload(one, rules.MAX_BYTES) for one in form.file]
-    kept = attachment_files.keep(files().storage, ticket_id, [(one.data, one.filename) for one in received])
-    with unit_of_work() as work:
-        added = attachment_files.add(work, ticket_id, kept, form.said())
-    return results_of(added)
+    return results_of(take_in(ticket_id, form.file, form.said()))
 
 
 def _attachment_id(text: str) -> UUID:

@@ -22,9 +22,12 @@ from jobs.work import Work
 from ticketing.errors import NotFound
 from ticketing.guarantee import service
 from ticketing.guarantee.requests import GuaranteeChanges, Installations, PeriodsChange, PeriodsView
+from ticketing.people import Role
 from ticketing.vocabulary import BillingClassification, FaultCause, GuaranteeStatus
 
 api = blueprint("guarantee")
+
+MAY_DECIDE: tuple[Role, ...] = ("manager",)
 
 
 class PeriodsInForce(BaseModel):
@@ -116,7 +119,7 @@ def show_guarantee(ticket_id: str) -> Response:
 
 
 @api.put("/tickets/<ticket_id>/guarantee", responses={200: GuaranteeAnswer, 404: Failure, 409: Failure})
-@requires("manager")
+@requires(*MAY_DECIDE)
 def change_guarantee(ticket_id: str, body: GuaranteeChanges) -> Response:
     """Note the day of installation, decide otherwise than the rules (with a reason), or give it back to them."""
     wanted = parse_uuid(ticket_id, "Invalid ticket ID")

@@ -180,7 +180,7 @@ def validate(ticket_id: str, query: GateQuery) -> Response:
     """Try the gates of a handover without making it. Files are read again, as for the handover itself."""
     wanted = parse_uuid(ticket_id, _BAD_TICKET)
     with platform().read() as connection:
-        actual = read_checksums(connection, actor(), wanted, _archive())
+        actual = read_checksums(connection, actor(), wanted, archive())
         return success(views.try_gates(connection, actor(), wanted, query.type, actual))
 
 
@@ -191,7 +191,7 @@ def hand_over(ticket_id: str, body: NewHandover) -> Response:
     """Hand a ticket over: gates, snapshot, status and owner at once. A snapshot never changes again."""
     wanted = parse_uuid(ticket_id, _BAD_TICKET)
     with platform().read() as connection:
-        actual = read_checksums(connection, actor(), wanted, _archive())
+        actual = read_checksums(connection, actor(), wanted, archive())
     with unit_of_work() as work:
         snapshot = service.hand_over(work, wanted, body, actual)
     return success(snapshot, "Handover snapshot created successfully", status=201)
@@ -249,10 +249,15 @@ def pdf(handover_id: str) -> Response:
     """Download a snapshot as a PDF, with its number in the chain and its hash on every page."""
     wanted = parse_uuid(handover_id, _BAD_HANDOVER)
     with platform().read() as connection:
-        snapshot = views.get_snapshot(connection, actor(), wanted)
+        return download_snapshot(views.get_snapshot(connection, actor(), wanted))
+
+
+def download_snapshot(snapshot: dict[str, Any]) -> Response:
+    """Return a snapshot as a PDF to keep."""
     name = f"handover-{snapshot['chain_number']}-{snapshot['snapshot_data']['ticket_uid']}.pdf"
     return download(handover_pdf(snapshot), name, CONTENT_TYPE)
 
 
-def _archive() -> FileArchive:
+def archive() -> FileArchive:
+    """Return where the files are whose checksums a handover reads again."""
     return FileArchive(files().storage)

@@ -136,7 +136,7 @@ def check(ticket_id: str, query: CheckQuery) -> Response:
         if query.later:
             ticket_views.get_ticket(work.connection, work.actor, wanted)
             return _queued([wanted], submit(work, [wanted], checked_by).id)
-        made = readiness.check(work, wanted, _policy(), checked_by=checked_by)
+        made = readiness.check(work, wanted, policy_in_force(), checked_by=checked_by)
     failed = sum(one["blocking"] for one in made["failed_checks"])
     message = (
         "QA readiness check completed: the ticket is ready"
@@ -190,7 +190,8 @@ def _queued(ticket_ids: list[UUID], job_id: UUID) -> Response:
     return success({"job_id": job_id, "ticket_ids": ticket_ids}, "The readiness check has been queued", status=202)
 
 
-def _policy() -> readiness.Policy:
+def policy_in_force() -> readiness.Policy:
+    """Return the policy that the settings describe."""
     return readiness.Policy.from_settings(platform().settings)
 
 

@@ -17,9 +17,13 @@ from admin_api.console import (
     sign_in,
     ticket,
     ticket_bulk,
+    ticket_decisions,
     ticket_edit,
+    ticket_handover,
     ticket_new,
     ticket_notes,
+    ticket_photos,
+    ticket_work,
     tickets,
 )
 from admin_api.console.pages import ConsolePages
@@ -35,6 +39,10 @@ PAGES: tuple[ConsolePages, ...] = (
     ticket_edit.pages,
     ticket_new.pages,
     ticket_notes.pages,
+    ticket_work.pages,
+    ticket_photos.pages,
+    ticket_decisions.pages,
+    ticket_handover.pages,
 )
 
 

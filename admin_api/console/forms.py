@@ -22,17 +22,19 @@ def query_of(model: type[Model]) -> Model:
     return _read(model, request.args)
 
 
-def form_of(model: type[Model]) -> Model:
+def form_of(model: type[Model], **besides: Any) -> Model:
     """Return the submitted form as the model, uploaded files included; fields that were left empty are not given.
+
+    `besides` is what the form does not say: who is signed in, or a list of which nothing was ticked.
 
     Raises InvalidInput, with `details` by field.
     """
-    return _read(model, MultiDict([*request.form.items(multi=True), *request.files.items(multi=True)]))
+    return _read(model, MultiDict([*request.form.items(multi=True), *request.files.items(multi=True)]), besides)
 
 
-def _read(model: type[Model], sent: MultiDict[str, Any]) -> Model:
+def _read(model: type[Model], sent: MultiDict[str, Any], besides: dict[str, Any] | None = None) -> Model:
     known = {name for field, info in model.model_fields.items() for name in (field, info.alias)}
     given = MultiDict(
         (name, value) for name, value in sent.items(multi=True) if name in known and value not in ("", None)
     )
-    return parsed(model, fields_of(model, given))
+    return parsed(model, {**fields_of(model, given), **(besides or {})})

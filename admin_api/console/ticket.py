@@ -18,6 +18,7 @@ from admin_api.console.choices import load_choices, with_present
 from admin_api.console.forms import form_of, query_of
 from admin_api.console.pages import ConsolePages, done
 from admin_api.console.ticket_moves import moves_for
+from admin_api.console.ticket_panels import panels_of
 from admin_api.console.ticket_rows import rows_of
 from admin_api.console.wording import words
 from admin_api.context import actor, now, platform, unit_of_work
@@ -69,6 +70,7 @@ def show_ticket(ticket_id: str) -> str:
             **_forms(connection, ticket),
             **_notes(connection, wanted),
             **_timeline(connection, wanted),
+            **panels_of(connection, ticket),
         }
     return render_template("console/ticket.html", ticket=ticket, **shown)
 

@@ -75,6 +75,12 @@ def changes_of(row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     return changed
 
 
+def may_change_steps(actor: Actor, status: str) -> bool:
+    """Whether one of the actor's roles changes the steps of a ticket in `status`, and adds photos to them."""
+    on_site = actor.has_role(*WORKS_ON_SITE) and status in SITE_STATUSES
+    return status not in TERMINAL_STATUSES and (actor.has_role(*MAY_REVIEW) or on_site)
+
+
 def require_may_change_step(actor: Actor, status: str, given: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
     """Raise Forbidden unless one of the actor's roles allows the change of a step of a ticket in `status`."""
     if actor.has_role(*MAY_REVIEW):
