@@ -1,23 +1,30 @@
-"""Tickets in the console: the list, the board, and one ticket with what is done on its page."""
+"""Tickets in the console: the list with its filters, the board, and actions over many."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from admin_api.app import create_app
-from tests.console import open_console
+from tests.console import open_console, send
+from tests.factories import make_contractor, make_team, make_user
 from tests.factories_access import make_api_key
 from tests.factories_sla import create
+from tests.running import run_jobs
+from ticketing import ticket_views
+from ticketing.ticket_views import read_ticket
 
 if TYPE_CHECKING:
     from jobs.platform import Platform
 
 LIST = "/console/tickets"
 BOARD = "/console/tickets/board"
+AN_ID = "0198c5a2-7e1b-7c3d-9f00-0123456789ab"
 
 
 @pytest.fixture
@@ -36,33 +43,239 @@ def text_of(browser: FlaskClient, address: str, status: int = 200) -> str:
     return answer.get_data(as_text=True)
 
 
-def page_of(ticket: dict[str, Any]) -> str:
-    return f"{LIST}/{ticket['id']}"
+def shown(text: str, *tickets: dict[str, Any]) -> list[bool]:
+    return [ticket["ticket_uid"] in text for ticket in tickets]
 
 
-@pytest.mark.parametrize("address", [LIST, BOARD])
-def test_without_tickets_the_pages_say_so(manager: FlaskClient, address: str) -> None:
-    text = text_of(manager, address)
-    assert "No tickets here" in text or "None." in text
+def now_of(platform: Platform, ticket: dict[str, Any]) -> dict[str, Any]:
+    with platform.read() as connection:
+        return read_ticket(connection, ticket["id"])
 
 
-@pytest.mark.parametrize("address", [LIST, BOARD])
-def test_a_ticket_is_shown_with_what_one_decides_by(manager: FlaskClient, platform: Platform, address: str) -> None:
-    ticket = create(platform, title="No light at the mast", priority="urgent", source="construction")
-    text = text_of(manager, address)
-    for said in (ticket["ticket_uid"], "No light at the mast", "Urgent", "Construction", "Nobody", " left"):
-        assert said in text
+class TestLooking:
+    @pytest.mark.parametrize("address", [LIST, BOARD])
+    def test_without_tickets_the_pages_say_so(self, manager: FlaskClient, address: str) -> None:
+        text = text_of(manager, address)
+        assert "They come from imports" in text or text.count(">None.<") == 9
+
+    @pytest.mark.parametrize("address", [LIST, BOARD])
+    def test_a_ticket_is_shown_with_what_one_decides_by(
+        self, manager: FlaskClient, platform: Platform, address: str
+    ) -> None:
+        with platform.read() as connection:
+            user, company = make_user(connection, name="Thandi Example"), make_contractor(connection, name="Velocity")
+        ticket = create(
+            platform,
+            title="No light <at> the mast",
+            priority="urgent",
+            source="construction",
+            assigned_to=str(user["id"]),
+            assigned_contractor_id=str(company["id"]),
+        )
+        text = text_of(manager, address)
+        for said in (ticket["ticket_uid"], "No light &lt;at&gt; the mast", "Urgent", "Construction", " left"):
+            assert said in text
+        assert "Thandi Example, Velocity" in text
+
+    def test_filters_narrow_and_stay_in_the_address(self, manager: FlaskClient, platform: Platform) -> None:
+        urgent, low = create(platform, priority="urgent"), create(platform, priority="low")
+        text = text_of(manager, f"{LIST}?priority=urgent&status=&qa_ready=")
+        assert shown(text, urgent, low) == [True, False]
+        assert "Filter (1)" in text
+        assert "/console/tickets/board?priority=urgent" in text
+        assert shown(text_of(manager, f"{BOARD}?priority=low"), urgent, low) == [False, True]
+        assert "None match" in text_of(manager, f"{LIST}?status=qa_rejected")
+
+    def test_what_is_no_filter_is_refused_in_words(self, manager: FlaskClient) -> None:
+        assert "status" in text_of(manager, f"{LIST}?status=lost", 422)
+        assert text_of(manager, f"{LIST}?colour=blue")
+
+    def test_searching_finds_by_words(self, manager: FlaskClient, platform: Platform) -> None:
+        wanted, other = create(platform, title="Fibre cut at the mast"), create(platform, title="Slow speed")
+        text = text_of(manager, f"{LIST}?search=mast+fibre")
+        assert shown(text, wanted, other) == [True, False]
+        assert "matching “mast fibre”" in text
+
+    def test_a_long_list_goes_on(self, manager: FlaskClient, platform: Platform) -> None:
+        made = [create(platform) for _ in range(3)]
+        first = text_of(manager, f"{LIST}?pageSize=2&priority=normal")
+        assert shown(first, *made) == [False, True, True]
+        assert "3 tickets" in first
+        onward = re.search(r'rel="next" href="([^"]+)"', text_of(manager, f"{LIST}?priority=normal&pageSize=2"))
+        assert onward
+        text = text_of(manager, onward.group(1).replace("&amp;", "&"))
+        assert shown(text, *made) == [True, False, False]
+        assert "First" in text
+
+    def test_who_works_on_site_sees_their_own_and_nothing_to_choose_people_by(
+        self, app: Flask, platform: Platform
+    ) -> None:
+        with platform.read() as connection:
+            company = make_contractor(connection)
+        browser = open_console(app, make_api_key(platform, "contractor", contractor_id=company["id"]))
+        mine, other = create(platform, assigned_contractor_id=str(company["id"])), create(platform)
+        for address in (LIST, BOARD):
+            text = text_of(browser, address)
+            assert shown(text, mine, other) == [True, False]
+            assert company["name"] in text
+            assert "Anybody" not in text
+            assert "Act on the ticked" not in text
+
+    def test_the_board_has_a_column_for_each_status_in_which_work_is_left(
+        self, manager: FlaskClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("admin_api.console.tickets.CARDS", 1)
+        create(platform)
+        newer = create(platform)
+        text = text_of(manager, BOARD)
+        assert re.findall(r'id="column-(\w+)"', text) == [
+            "open",
+            "assigned",
+            "in_progress",
+            "pending_qa",
+            "qa_in_progress",
+            "qa_rejected",
+            "qa_approved",
+            "pending_handover",
+            "handed_to_maintenance",
+        ]
+        assert newer["ticket_uid"] in text
+        assert "All of them" in text
+        assert re.findall(r'id="column-(\w+)"', text_of(manager, f"{BOARD}?status=closed")) == ["closed"]
+
+    def test_a_row_costs_no_statement_of_its_own(
+        self, manager: FlaskClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+        real = ticket_views.fetch_planned
+        monkeypatch.setattr(ticket_views, "fetch_planned", lambda *a, **k: (asked.append("x"), real(*a, **k))[1])
+        for _ in range(3):
+            create(platform)
+        asked.clear()
+        text_of(manager, LIST)
+        assert len(asked) == 2
 
 
-def test_the_page_of_a_ticket_shows_it(manager: FlaskClient, platform: Platform) -> None:
-    ticket = create(platform, title="No light at the mast", dr_number="DR1737348")
-    text = text_of(manager, page_of(ticket))
-    for said in (ticket["ticket_uid"], "DR1737348", "Ticket created", "No notes yet", "Mark as assigned"):
-        assert said in text
+class TestActingOnMany:
+    def test_the_ticked_are_assigned_and_what_became_of_each_is_shown(
+        self, manager: FlaskClient, platform: Platform
+    ) -> None:
+        with platform.read() as connection:
+            team = make_team(connection, name="Field team")
+        ticked, other = [create(platform), create(platform)], create(platform)
+        answer = send(
+            manager,
+            f"{LIST}/bulk",
+            manager.get(LIST),
+            action="assign",
+            ids=[str(ticket["id"]) for ticket in ticked],
+            assigned_team_id=str(team["id"]),
+            priority="low",
+        )
+        assert answer.status_code == 303, answer.get_data(as_text=True)
+        assert "Waiting" in text_of(manager, answer.location)
+        run_jobs(platform)
+        text = text_of(manager, answer.location)
+        assert "Completed" in text
+        assert "Field team" in text
+        assert shown(text, *ticked, other) == [True, True, False]
+        for ticket in ticked:
+            changed = now_of(platform, ticket)
+            assert (changed["assigned_team_id"], changed["status"]) == (team["id"], "assigned")
+            assert changed["priority"] == "normal"
+        assert "Assign" in text_of(manager, f"{LIST}/bulk")
+        assert text_of(manager, f"{answer.location}?outcome=refused").count("data-row-link") == 0
 
+    def test_somebody_is_taken_off_many(self, manager: FlaskClient, platform: Platform) -> None:
+        with platform.read() as connection:
+            user = make_user(connection)
+        ticket = create(platform, assigned_to=str(user["id"]))
+        page = manager.get(LIST)
+        send(manager, f"{LIST}/bulk", page, action="assign", ids=[str(ticket["id"])], assigned_to="nobody")
+        run_jobs(platform)
+        assert now_of(platform, ticket)["assigned_to"] is None
 
-def test_new_and_edit_forms_are_shown(manager: FlaskClient, platform: Platform) -> None:
-    ticket = create(platform, title="No light at the mast", dr_number="DR1737348")
-    assert "New ticket" in text_of(manager, f"{LIST}/new")
-    assert "DR1737348" in text_of(manager, f"{page_of(ticket)}/edit")
-    assert "None yet" in text_of(manager, f"{LIST}/bulk")
+    def test_a_ticket_that_may_not_move_says_why(self, manager: FlaskClient, platform: Platform) -> None:
+        ticket = create(platform)
+        page = manager.get(LIST)
+        answer = send(manager, f"{LIST}/bulk", page, action="status", ids=[str(ticket["id"])], status="closed")
+        run_jobs(platform)
+        text = text_of(manager, answer.location)
+        assert "Refused" in text
+        assert "may become" in text or "cannot become" in text or "closed" in text
+
+    @pytest.mark.parametrize(
+        ("sent", "why"),
+        [
+            ({"action": "priority", "priority": "low"}, "Tick the tickets first"),
+            ({"action": "priority", "ids": [AN_ID]}, "takes priority"),
+            ({"action": "assign", "ids": [AN_ID], "assigned_to": AN_ID}, "assigned_to"),
+            ({"action": "paint", "ids": [AN_ID]}, "action"),
+        ],
+    )
+    def test_what_makes_no_sense_shows_the_list_again_as_it_was(
+        self, manager: FlaskClient, platform: Platform, sent: dict[str, Any], why: str
+    ) -> None:
+        urgent, low = create(platform, priority="urgent"), create(platform, priority="low")
+        answer = send(manager, f"{LIST}/bulk?priority=urgent", manager.get(LIST), **sent)
+        text = answer.get_data(as_text=True)
+        assert answer.status_code == 422
+        assert why in text
+        assert shown(text, urgent, low) == [True, False]
+
+    def test_what_was_ticked_stays_ticked(self, manager: FlaskClient, platform: Platform) -> None:
+        ticket = create(platform)
+        answer = send(manager, f"{LIST}/bulk", manager.get(LIST), action="status", ids=[str(ticket["id"])])
+        ticked = re.findall(r'value="([^"]+)" form="bulk"[^>]* checked', answer.get_data(as_text=True))
+        assert ticked == [str(ticket["id"])]
+
+    def test_all_that_match_are_counted_first(self, manager: FlaskClient, platform: Platform) -> None:
+        wanted, other = [create(platform, priority="low") for _ in range(2)], create(platform)
+        address = f"{LIST}/matching?priority=low"
+        page = manager.get(address)
+        assert "2 tickets match" in page.get_data(as_text=True)
+        answer = send(manager, address, page, action="priority", priority="high")
+        run_jobs(platform)
+        assert [now_of(platform, ticket)["priority"] for ticket in (*wanted, other)] == ["high", "high", "normal"]
+        assert shown(text_of(manager, answer.location), *wanted, other) == [True, True, False]
+
+    @pytest.mark.parametrize(
+        ("query", "said"),
+        [("", "Filter first"), ("?search=mast", "Searching does not choose"), ("?status=closed", "No ticket matches")],
+    )
+    def test_not_everything_can_be_chosen_by_filters(self, manager: FlaskClient, query: str, said: str) -> None:
+        assert said in text_of(manager, f"{LIST}/matching{query}")
+        sent = send(manager, f"{LIST}/matching{query}", manager.get(LIST), action="priority", priority="low")
+        assert sent.status_code == 422
+
+    def test_too_many_are_refused(
+        self, manager: FlaskClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("admin_api.console.ticket_bulk.MOST_TICKETS", 1)
+        create(platform), create(platform)
+        assert "These are too many" in text_of(manager, f"{LIST}/matching?priority=normal")
+
+    def test_an_action_is_stopped(self, manager: FlaskClient, platform: Platform) -> None:
+        ticket = create(platform)
+        page = manager.get(LIST)
+        bulk = send(manager, f"{LIST}/bulk", page, action="priority", ids=[str(ticket["id"])], priority="low").location
+        answer = send(manager, f"{bulk}/stop", manager.get(bulk), reason="the wrong ones")
+        assert answer.status_code == 303
+        run_jobs(platform)
+        assert now_of(platform, ticket)["priority"] == "normal"
+        assert "Cancelled" in text_of(manager, bulk)
+        again = send(manager, f"{bulk}/stop", manager.get(bulk))
+        assert again.status_code == 409
+
+    def test_qa_moves_many_and_gives_them_to_nobody(self, app: Flask, platform: Platform) -> None:
+        browser, ticket = open_console(app, make_api_key(platform, "qa")), create(platform)
+        text = text_of(browser, LIST)
+        assert 'value="status">Move' in text
+        assert 'value="assign"' not in text
+        page = browser.get(LIST)
+        answer = send(browser, f"{LIST}/bulk", page, action="priority", ids=[str(ticket["id"])], priority="low")
+        assert answer.status_code == 403
+
+    def test_there_is_nothing_at_an_id_of_nothing(self, manager: FlaskClient) -> None:
+        assert "not found" in text_of(manager, f"{LIST}/bulk/{AN_ID}", 404)
+        assert UUID(AN_ID)
