@@ -1,0 +1,104 @@
+"""How the console puts a ticket's clock, its assignee and its moves into words: pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from admin_api.console.ticket_edit import position_of
+from admin_api.console.ticket_moves import moves_for
+from admin_api.console.ticket_rows import Standing, assignee, standing
+from ticketing.people import ROLES, Actor, Role
+from ticketing.status import moves_from
+from ticketing.ticket_access import may_move
+from ticketing.vocabulary import Status
+
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+def clock(state: str, **fields: Any) -> dict[str, Any]:
+    usual = {"sla_due_at": NOW + timedelta(hours=3), "remaining_minutes": 125, "elapsed_percent": 10.0}
+    return {"state": state, **usual, **fields}
+
+
+@pytest.mark.parametrize(
+    ("row", "closed", "told"),
+    [
+        (clock("none", sla_due_at=None), False, None),
+        (clock("cancelled"), False, None),
+        (clock("running"), False, Standing("sla_running", "2 h 5 min left")),
+        (clock("running", elapsed_percent=75.0), False, Standing("sla_warning", "2 h 5 min left")),
+        (clock("running", remaining_minutes=0), False, Standing("sla_running", "less than a minute left")),
+        (clock("paused"), False, Standing("sla_paused", "Paused, 2 h 5 min left")),
+        (clock("met"), True, Standing("sla_met", "Kept")),
+        (clock("breached", sla_due_at=NOW - timedelta(hours=2)), False, Standing("sla_breached", "Late by 2 h")),
+        (clock("breached", sla_due_at=NOW - timedelta(hours=2)), True, Standing("sla_breached", "Missed")),
+        (clock("breached"), False, Standing("sla_breached", "Missed")),
+    ],
+)
+def test_a_clock_is_told_in_words(row: dict[str, Any], closed: bool, told: Standing | None) -> None:
+    assert standing(row, NOW, closed=closed) == told
+
+
+@given(
+    st.sampled_from(["none", "running", "paused", "met", "breached", "cancelled"]),
+    st.integers(0, 10**6),
+    st.timedeltas(timedelta(days=-900), timedelta(days=900)),
+    st.booleans(),
+)
+def test_words_of_a_clock_change_once_a_minute_at_most(
+    state: str, minutes: int, until: timedelta, closed: bool
+) -> None:
+    row = clock(state, remaining_minutes=minutes, sla_due_at=NOW + until)
+    told = standing(row, NOW, closed=closed)
+    assert told is None or not re.search(r"\d (s|ms)\b", told.said)
+
+
+def ticket(**fields: Any) -> dict[str, Any]:
+    names = ("assigned_user", "assigned_contractor_id", "assigned_team_id", "assigned_team")
+    return dict.fromkeys(names) | fields
+
+
+def test_whoever_has_a_ticket_is_told_by_name() -> None:
+    company, team = uuid4(), uuid4()
+    names = {company: "Velocity", team: "Field team"}
+    thandi = {"name": "Thandi Example"}
+    assert assignee(ticket(), names) is None
+    assert assignee(ticket(assigned_user=thandi), names) == "Thandi Example"
+    given_to = ticket(
+        assigned_user=thandi, assigned_contractor_id=company, assigned_team_id=team, assigned_team="A crew"
+    )
+    assert assignee(given_to, names) == "Thandi Example, Velocity, Field team"
+    assert assignee(ticket(assigned_team="A crew"), names) == "A crew"
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("status", Status)
+def test_exactly_those_moves_are_offered_that_the_machine_and_the_role_allow(role: Role, status: Status) -> None:
+    actor = Actor(kind="api", name="x", roles=frozenset({role}))
+    offered = moves_for(actor, status)
+    allowed = [to for to in moves_from(status) if may_move(actor, status, to) and to != "handed_to_maintenance"]
+    assert [move.status for move in offered] == allowed
+    assert sum(move.is_next for move in offered) <= 1
+    assert {move.status for move in offered if move.asks_why} <= {"qa_rejected", "cancelled"}
+    assert all(move.label for move in offered)
+
+
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [
+        ({}, {}),
+        ({"latitude": "1"}, {}),
+        ({"latitude": " ", "longitude": ""}, {"gps_coordinates": None}),
+        ({"latitude": "-26.1 ", "longitude": "27"}, {"gps_coordinates": {"latitude": "-26.1", "longitude": "27"}}),
+        ({"latitude": "-26.1", "longitude": ""}, {"gps_coordinates": {"latitude": "-26.1", "longitude": ""}}),
+    ],
+)
+def test_two_fields_are_one_position(form: dict[str, str], field: dict[str, Any]) -> None:
+    assert position_of(form) == field
