@@ -25,7 +25,10 @@ class Entry:
     also: tuple[str, ...] = ()
 
 
-_TICKET = ("console_ticket", "console_ticket_edit", "console_ticket_new", "console_ticket_notes", "console_ticket_bulk")
+_TICKET = tuple(
+    f"console_ticket{part}"
+    for part in ("", "_edit", "_new", "_notes", "_bulk", "_work", "_photos", "_decisions", "_handover")
+)
 
 MENU: dict[str, tuple[Entry, ...]] = {
     "Work": (
