@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 
 from apscheduler.triggers.cron import CronTrigger
+from cron_descriptor import Options, get_description
 
 from runtime.clock import BUSINESS_ZONE
 
@@ -38,6 +39,21 @@ def fire_after(trigger: CronTrigger, after: datetime) -> datetime:
     if found is None:
         raise ValueError(f"{trigger} never fires")
     return found
+
+
+def in_words(line: str) -> str:
+    """Return a crontab line as people say it: `0 2 * * 0` is `At 02:00, only on Sunday`."""
+    return str(get_description(line, _SPOKEN))
+
+
+def _spoken() -> Options:
+    options = Options()
+    options.use_24hour_time_format = True
+    options.locale_code = "en_US"
+    return options
+
+
+_SPOKEN = _spoken()
 
 
 def _named(part: str) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any, BinaryIO, Final
+
+from pydantic_core import to_json
 
 from integrations.delimited import csv_pieces
 from integrations.workbooks.streaming import StreamedWorkbook
 from jobs import views
-from jobs.views import JobFilter
+from jobs.views import AuditFilter, JobFilter
 from ticketing.billing import BILLING
 from ticketing.errors import ConditionNotMet
 from ticketing.exports.columns import Column, cells_of, headers_of, local, utc
@@ -46,6 +49,19 @@ JOB_COLUMNS: Final = (
     Column("Cancelled because", "cancel_reason"),
 )
 
+AUDIT_COLUMNS: Final = (
+    local("When", "occurred_at"),
+    utc("When", "occurred_at"),
+    Column("Who", "actor_name"),
+    Column("As", "actor_kind"),
+    Column("What", "action"),
+    Column("To", "target_type"),
+    Column("Which", "target_id"),
+    Column("Why", "reason"),
+    Column("Details", "details"),
+    Column("Request", "request_id"),
+)
+
 Watcher = Callable[[int], None]
 
 
@@ -66,7 +82,25 @@ def _jobs(reader: Reader, wanted: JobFilter) -> list[Sheet]:
 
 JOBS: Final = Report("jobs", JobFilter, _jobs, roles=("operator", "manager", "viewer"))
 
-REPORTS: Final = {report.name: report for report in (TICKETS, JOBS, RISKS, READINESS, FAULT_TRENDS, BILLING)}
+
+def _read_audit(reader: Reader, wanted: AuditFilter) -> Rows:
+    before = None
+    while True:
+        with reader.connect() as connection:
+            rows = views.list_audit(connection, **asdict(wanted), before_id=before, page_size=AT_ONCE)
+        yield [{**row, "details": to_json(row["details"]).decode() if row["details"] else None} for row in rows]
+        if len(rows) < AT_ONCE:
+            return
+        before = rows[-1]["id"]
+
+
+def _audit(reader: Reader, wanted: AuditFilter) -> list[Sheet]:
+    return [Sheet("Audit", AUDIT_COLUMNS, _read_audit(reader, wanted))]
+
+
+AUDIT: Final = Report("audit", AuditFilter, _audit, roles=("operator", "manager"))
+
+REPORTS: Final = {report.name: report for report in (TICKETS, JOBS, RISKS, READINESS, FAULT_TRENDS, BILLING, AUDIT)}
 
 
 def csv_of(report: Report, reader: Reader, wanted: Any) -> Iterator[bytes]:

@@ -127,6 +127,7 @@ class Settlement:
     error_class: str | None = None
     error_message: str | None = None
     error_trace: str | None = None
+    error_place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +263,14 @@ def settle_many(connection: Connection, worker_id: UUID, settlements: Sequence[S
     """End many attempts that wrote nothing of their own; returns (id, fence, state, queue) of those still held."""
     rows = [_settlement_row(settlement) for settlement in settlements]
     columns = {plural: [row[single] for row in rows] for plural, single in _SETTLE_COLUMNS.items()}
-    return list(queries("jobs").settle_jobs(connection, worker_id=worker_id, **columns))
+    settled = list(queries("jobs").settle_jobs(connection, worker_id=worker_id, **columns))
+    if any(settlement.error_class for settlement in settlements):
+        _note_failures(connection, settled)
+    return settled
+
+
+def _note_failures(connection: Connection, jobs: Sequence[Mapping[str, Any]]) -> None:
+    queries("failures").note_failures(connection, ids=[job["id"] for job in jobs])
 
 
 _SETTLE_COLUMNS = {
@@ -280,6 +288,7 @@ _SETTLE_COLUMNS = {
     "error_classes": "error_class",
     "error_messages": "error_message",
     "error_traces": "error_trace",
+    "error_places": "error_place",
 }
 
 
@@ -307,6 +316,7 @@ def _settlement_row(settlement: Settlement) -> dict[str, Any]:
         "error_class": settlement.error_class,
         "error_message": settlement.error_message,
         "error_trace": settlement.error_trace,
+        "error_place": settlement.error_place,
     }
 
 
@@ -373,7 +383,9 @@ def head_of_queue(connection: Connection, queue: str, limited: Mapping[str, int]
 
 def rescue(connection: Connection, lost_after: timedelta, now: datetime) -> list[dict[str, Any]]:
     """Put back the jobs of workers silent for `lost_after`; returns (id, queue, priority, state, worker_id) of each."""
-    return list(queries("jobs").rescue_jobs_of_silent_workers(connection, lost_after=lost_after, now=now))
+    rescued = list(queries("jobs").rescue_jobs_of_silent_workers(connection, lost_after=lost_after, now=now))
+    _note_failures(connection, rescued)
+    return rescued
 
 
 def prune(connection: Connection, now: datetime, how_many: int) -> int:

@@ -117,6 +117,7 @@ class BulkFilter(BaseModel):
     tag: str | None = None
     error_text: str | None = None
     created_before: datetime | None = None
+    fingerprint: UUID | None = None
 
     def states(self, action: Action) -> list[str]:
         """Return the states that are concerned. Raises InvalidInput for one that the action cannot start from."""
@@ -164,6 +165,7 @@ def _narrow(action: Action, chosen: BulkFilter) -> dict[str, Any]:
         "tag": chosen.tag,
         "error_text": chosen.error_text,
         "created_before": chosen.created_before,
+        "fingerprint": chosen.fingerprint,
     }
 
 

@@ -9,8 +9,14 @@ from typing import Any
 
 from jobs.health import vital_signs
 from jobs.platform import Platform
-from sql.database import queries
+from sql.database import Connection, queries
 from sql.errors import translated
+
+HOUR = timedelta(hours=1)
+HOURS_SHOWN = 24
+# An attempt is written down a little after it ended, and later still after an outage: the last counts are made again.
+COUNTED_AGAIN = timedelta(minutes=15)
+COUNTS_KEPT = timedelta(days=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +61,37 @@ def attempts_ended(
                 connection, since=since, until=until, wait_bounds=list(wait_bounds), run_bounds=list(run_bounds)
             )
         )
+
+
+def count_ended(connection: Connection, now: datetime) -> None:
+    """Bring the counts of what ended up to date, and forget those that nobody shows any more."""
+    named = queries("statistics")
+    newest: datetime | None = named.newest_count(connection)
+    oldest = now - COUNTS_KEPT
+    named.count_ended_attempts(
+        connection, since=oldest if newest is None else max(newest - COUNTED_AGAIN, oldest), now=now
+    )
+    named.forget_counts(connection, before=oldest)
+
+
+def by_hour(connection: Connection, now: datetime) -> list[dict[str, Any]]:
+    """Return the last 24 hours, the oldest first: when each `began` and how many attempts ended in it by `outcome`.
+
+    The last hour is the one that is under way. Hours in which nothing ended have no outcomes.
+    """
+    first = now.replace(minute=0, second=0, microsecond=0) - HOUR * (HOURS_SHOWN - 1)
+    hours: dict[datetime, dict[str, int]] = {first + HOUR * number: {} for number in range(HOURS_SHOWN)}
+    for row in queries("statistics").ended_by(connection, since=first, width=HOUR):
+        outcomes = hours.get(row["began"])
+        if outcomes is not None:
+            outcomes[row["outcome"]] = outcomes.get(row["outcome"], 0) + row["attempts"]
+    return [{"began": began, "outcomes": outcomes} for began, outcomes in hours.items()]
+
+
+def throughput(connection: Connection, now: datetime) -> dict[str, dict[str, int]]:
+    """Return by queue how many attempts ended within the last hour, by outcome; a queue where none did is left out."""
+    found: dict[str, dict[str, int]] = {}
+    for row in queries("statistics").ended_by(connection, since=now - HOUR, width=HOUR):
+        outcomes = found.setdefault(row["queue"], {})
+        outcomes[row["outcome"]] = outcomes.get(row["outcome"], 0) + row["attempts"]
+    return found

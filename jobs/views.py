@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from jobs import schedules
+from jobs.cron import in_words
 from jobs.registry import Registry
 from sql.database import Connection, queries
 from ticketing.errors import NotFound
@@ -34,7 +35,18 @@ class JobFilter:
     created_after: datetime | None = None
     created_before: datetime | None = None
     error_text: str | None = None
+    fingerprint: UUID | None = None
     parent_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which entries of the audit to list; None does not narrow."""
+
+    target_type: str | None = None
+    target_id: str | None = None
+    actor_name: str | None = None
+    action: str | None = None
 
 
 def list_jobs(
@@ -101,9 +113,12 @@ def list_queues(connection: Connection) -> list[dict[str, Any]]:
 
 
 def list_schedules(connection: Connection, now: datetime) -> list[dict[str, Any]]:
-    """Return every schedule with its next three fire times and whether it is late (nobody fired it in two minutes)."""
+    """Return every schedule with its next three fire times, its cron line in words, and whether it is late.
+
+    Late: nobody fired it in two minutes.
+    """
     return [
-        {**row, "next_runs": _next_runs(row, now), "late": is_late(row, now)}
+        {**row, "next_runs": _next_runs(row, now), "late": is_late(row, now), "in_words": in_words(row["cron"])}
         for row in queries("job_views").list_schedules(connection)
     ]
 
@@ -117,6 +132,14 @@ def is_late(schedule: Mapping[str, Any], now: datetime) -> bool:
 def schedule_runs(connection: Connection, name: str, how_many: int = LAST_RUNS) -> list[dict[str, Any]]:
     """Return the newest ticks of a schedule, newest first."""
     return list(queries("job_views").schedule_runs(connection, name=name, how_many=how_many))
+
+
+def recent_runs(connection: Connection, how_many: int = LAST_RUNS) -> dict[str, list[dict[str, Any]]]:
+    """Return the newest ticks of every schedule by its name, newest first; a schedule that never ran is not there."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in queries("job_views").runs_of_schedules(connection, how_many=how_many):
+        found.setdefault(row["schedule_name"], []).append(row)
+    return found
 
 
 def list_workers(connection: Connection, now: datetime) -> list[dict[str, Any]]:

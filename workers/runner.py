@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from jobs.attempt import Attempt
 from jobs.context import JobContext
+from jobs.failures import place_of
 from jobs.ledger import Claim, Settlement
 from jobs.outcomes import Cancel, Discard, Done, JobCancelled, JobTimedOut, Outcome, PutOff, Snooze, Superseded
 from jobs.platform import Platform
@@ -142,6 +143,8 @@ class Runner:
             error_class=type(error).__name__,
             error_message=storable(mask_text(_text_of(error)))[:MAX_MESSAGE],
             error_trace=storable(mask_text("".join(traceback.format_exception(error))))[-MAX_TRACE:],
+            # Time runs out anywhere: where it did tells nothing.
+            error_place=None if attempt.timed_out else place_of(error, kind.body.__module__),
         )
 
     def _next_try(self, kind: Kind[Any], claim: Claim, now: datetime) -> datetime:

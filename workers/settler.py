@@ -183,5 +183,6 @@ def _unstorable(settlement: Settlement) -> Settlement:
         error_class="UnstorableOutcome",
         error_message="The outcome cannot be stored; the worker's log says why",
         error_trace=None,
+        error_place=None,
         reason=None,
     )

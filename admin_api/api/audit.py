@@ -11,6 +11,7 @@ from admin_api.context import platform
 from admin_api.keyset import KeysetQuery, keyset
 from admin_api.responses import success
 from jobs import views
+from jobs.views import AuditFilter
 
 api = blueprint("audit")
 
@@ -22,6 +23,10 @@ class AuditQuery(KeysetQuery):
     target_id: str | None = None
     actor_name: str | None = None
     action: str | None = None
+
+    def filter(self) -> AuditFilter:
+        """Return which entries are wanted."""
+        return AuditFilter(**self.model_dump(exclude={"cursor", "page_size"}))
 
 
 @api.get("/audit")

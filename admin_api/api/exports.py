@@ -11,6 +11,7 @@ from flask import Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from admin_api import exports
+from admin_api.api.audit import AuditQuery
 from admin_api.api.billing import BillingQuery
 from admin_api.api.faults import TrendQuery
 from admin_api.api.jobs import JobQuery
@@ -25,7 +26,7 @@ from admin_api.keyset import KeysetQuery, keyset
 from admin_api.requests import parse_uuid, parsed, with_plus
 from admin_api.responses import Failure, Success, success
 from integrations.storage import CHUNK
-from jobs.exporting import JOBS, REPORTS
+from jobs.exporting import AUDIT, JOBS, REPORTS
 from jobs.kinds.write_export import submit
 from jobs.views import JobFilter
 from ticketing.errors import NotFound
@@ -65,7 +66,7 @@ class ExportRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    report: Literal["tickets", "jobs", "risks", "readiness", "fault-trends", "billing"]
+    report: Literal["tickets", "jobs", "risks", "readiness", "fault-trends", "billing", "audit"]
     format: ExportFormat = ExportFormat.XLSX
     filters: dict[str, Any] = Field(default_factory=dict)
 
@@ -85,6 +86,7 @@ _FILTERS: dict[str, tuple[type[BaseModel], Any]] = {
     RISKS.name: (RisksQuery, RisksQuery.filter),
     READINESS.name: (ReadinessQuery, ReadinessQuery.filter),
     FAULT_TRENDS.name: (TrendQuery, TrendQuery.request),
+    AUDIT.name: (AuditQuery, AuditQuery.filter),
     "billing": (BillingQuery, BillingQuery.request),
 }
 
@@ -137,6 +139,13 @@ def export_jobs(file_format: str, query: JobQuery) -> Response:
     return exports.answer(JOBS, file_format, _job_filter(query))
 
 
+@api.get("/exports/audit.<file_format>", responses={200: None, 409: Failure})
+@requires(*AUDIT.roles)
+def export_audit(file_format: str, query: AuditQuery) -> Response:
+    """Return what operators did, newest first, as .csv or .xlsx."""
+    return exports.answer(AUDIT, file_format, query.filter())
+
+
 @api.get("/exports/risks.<file_format>", responses={200: None, 409: Failure})
 @requires(*RISKS.roles)
 def export_risks(file_format: str, query: RisksQuery) -> Response:
@@ -163,10 +172,8 @@ def export_fault_trends(file_format: str, query: TrendQuery) -> Response:
 @idempotent
 def request_export(body: ExportRequest) -> Response:
     """Have a job write an export, of any length, into the file store; follow it under its address."""
-    wanted = body.wanted()
-    with unit_of_work() as work:
-        export_id = submit(work, REPORTS[body.report], body.format, wanted)
-        shown = _shown(service.show(work.connection, actor(), export_id))
+    shown = begin_export(body)
+    export_id = shown["id"]
     response = success(shown, "The export has been queued", status=202)
     response.headers["Location"] = f"{api.url_prefix}/exports/{export_id}"
     return response
@@ -179,7 +186,7 @@ def list_exports(query: KeysetQuery) -> Response:
     with platform().read() as connection:
         rows = service.list_own(connection, actor(), before_id=query.cursor, limit=query.page_size + 1)
     shown, pagination = keyset(rows, query)
-    return success([_shown(row) for row in shown], pagination=pagination)
+    return success([show_row(row) for row in shown], pagination=pagination)
 
 
 @api.get("/exports/<export_id>", responses={200: ExportAnswer, 404: Failure})
@@ -188,7 +195,7 @@ def show_export(export_id: str) -> Response:
     """Show an export of yours: how far it is and, once it is finished, a link to fetch it by."""
     wanted = parse_uuid(export_id, "Invalid export ID")
     with platform().read() as connection:
-        return success(_shown(service.show(connection, actor(), wanted)))
+        return success(show_row(service.show(connection, actor(), wanted)))
 
 
 @api.get("/exports/<export_id>/download", responses={200: None, 404: Failure})
@@ -209,7 +216,19 @@ def download_export(export_id: str, query: LinkQuery) -> Response:
     return response
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
+def begin_export(wanted: ExportRequest) -> dict[str, Any]:
+    """Have a job write what is asked for, as whoever is signed in; returns the export as it is shown.
+
+    Raises InvalidInput for a filter that is not acceptable, and Forbidden.
+    """
+    chosen = wanted.wanted()
+    with unit_of_work() as work:
+        export_id = submit(work, REPORTS[wanted.report], wanted.format, chosen)
+        return show_row(service.show(work.connection, actor(), export_id))
+
+
+def show_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return an export as it is shown: with a link to fetch it by, where it is finished and still kept."""
     ready = row["status"] == "finished" and row["expires_at"] > now()
     aside = {"file_format"}
     return {

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from admin_api.auth import requires
 from admin_api.blueprints import blueprint
-from admin_api.context import platform, unit_of_work
+from admin_api.context import now, platform, unit_of_work
 from admin_api.idempotency import idempotent
 from admin_api.keyset import KeysetQuery, keyset
 from admin_api.requests import Moment, Reason, body_as, parse_uuid
 from admin_api.responses import success
-from jobs import operations, views
+from jobs import operations, running_again, statistics, views
 from jobs.kinds.act_on_jobs import ActOnJobs, act_on_jobs
 from jobs.ledger import State
 from jobs.operations import COUNT_CAP, Action, BulkFilter
@@ -45,6 +45,7 @@ class JobQuery(KeysetQuery):
     created_after: Moment | None = None
     created_before: Moment | None = None
     error_text: str | None = Field(default=None, max_length=200, description="Part of the error's class or message")
+    fingerprint: UUID | None = Field(default=None, description="Of failures that are alike")
     parent_id: UUID | None = None
 
     @model_validator(mode="after")
@@ -73,6 +74,7 @@ class BulkFilterBody(BaseModel):
     tag: str | None = None
     error_text: str | None = Field(default=None, max_length=200)
     created_before: Moment | None = None
+    fingerprint: UUID | None = None
 
 
 class BulkBody(BaseModel):
@@ -85,6 +87,15 @@ class BulkBody(BaseModel):
     reason: Reason
     dry_run: bool = True
     per_second: int = Field(default=200, ge=1, le=5_000)
+
+
+class RunAgainBody(BaseModel):
+    """With which arguments a job is to be run again, all of them; redacted ones that are left out stay as they were."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    arguments: dict[str, Any]
+    reason: Reason
 
 
 @api.get("/jobs")
@@ -104,6 +115,14 @@ def count_jobs() -> Response:
     """Count the jobs in each state; a count of 10,001 means "more than 10,000"."""
     with platform().read() as connection:
         return success(views.count_by_state(connection), meta={"counted_up_to": views.COUNT_CAP})
+
+
+@api.get("/jobs/hours")
+@requires(*READERS)
+def count_by_hour() -> Response:
+    """Tell how many attempts ended in each of the last 24 hours, by outcome; the last hour is under way."""
+    with platform().read() as connection:
+        return success(statistics.by_hour(connection, now()))
 
 
 @api.get("/jobs/<job_id>")
@@ -147,6 +166,18 @@ def cancel_job(job_id: str) -> Response:
 def discard_job(job_id: str) -> Response:
     """Give a waiting job up; an operator may still retry it."""
     return _act(job_id, "discard", "The job has been discarded")
+
+
+@api.post("/jobs/<job_id>/run-again")
+@requires(*OPERATORS)
+@idempotent
+def run_job_again(job_id: str, body: RunAgainBody) -> Response:
+    """Run a finished job again as a new one, with arguments that may have been changed; the old one stays as it is."""
+    wanted = parse_uuid(job_id, "Invalid job ID")
+    with unit_of_work() as work:
+        job = running_again.run_again(work, platform().registry, wanted, body.arguments, body.reason)
+    answer = {"job_id": job.id, "status_url": f"{api.url_prefix}/jobs/{job.id}"}
+    return success(answer, "The job has been queued", status=202)
 
 
 @api.post("/jobs/bulk")

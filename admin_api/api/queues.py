@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from admin_api.api.jobs import READERS, ReasonBody
 from admin_api.auth import requires
 from admin_api.blueprints import blueprint
-from admin_api.context import platform, unit_of_work
+from admin_api.context import now, platform, unit_of_work
 from admin_api.requests import Reason, body_as
 from admin_api.responses import success
-from jobs import operations, views
+from jobs import operations, statistics, views
 
 api = blueprint("queues")
 
@@ -36,9 +36,12 @@ class LimitBody(BaseModel):
 @api.get("/queues")
 @requires(*READERS)
 def list_queues() -> Response:
-    """List the queues with their depth, running jobs, oldest waiting job, limit and pause."""
+    """List the queues with their depth, running jobs, oldest waiting job, limit, pause and what ended in an hour."""
     with platform().read() as connection:
-        return success(views.list_queues(connection), meta={"counted_up_to": views.COUNT_CAP})
+        rows = views.list_queues(connection)
+        ended = statistics.throughput(connection, now())
+    shown = [{**row, "last_hour": ended.get(row["name"], {})} for row in rows]
+    return success(shown, meta={"counted_up_to": views.COUNT_CAP})
 
 
 @api.post("/queues/<name>/pause")

@@ -2,6 +2,10 @@
 -- Reads one job and keeps others from moving it until the transaction ends.
 select id, kind, queue, state, priority, attempt, max_attempts, cancel_requested_at from jobs where id = :id for update;
 
+-- name: find_job(id)^
+-- Reads what running a job again starts from.
+select id, kind, queue, state, priority, tags, arguments from jobs where id = :id;
+
 -- name: retry_jobs(ids, now)
 -- Makes finished or waiting jobs available at once; one whose attempts are used up gets one more.
 update jobs
@@ -30,7 +34,7 @@ set state = 'discarded', finished_at = :now::timestamptz, prune_after = :now::ti
 where id = any(:ids::uuid[]) and state in ('scheduled', 'available', 'retryable')
 returning id;
 
--- name: select_for_bulk(states, kind, queue, tag, error_text, created_before, after_id, up_to_id, how_many)
+-- name: select_for_bulk(states, kind, queue, tag, error_text, created_before, fingerprint, after_id, up_to_id, how_many)
 -- Reads the next jobs of a bulk action's frozen set, oldest first: nothing that came after it was asked for.
 select id
 from jobs
@@ -41,12 +45,13 @@ where state = any(:states::text[])
     and (:error_text::text is null or strpos(lower(error_message), lower(:error_text::text)) > 0
         or strpos(lower(error_class), lower(:error_text::text)) > 0)
     and (:created_before::timestamptz is null or created_at < :created_before::timestamptz)
+    and (:fingerprint::uuid is null or fingerprint = :fingerprint::uuid)
     and (:after_id::uuid is null or id > :after_id::uuid)
     and id <= :up_to_id::uuid
 order by id
 limit :how_many;
 
--- name: count_for_bulk(states, kind, queue, tag, error_text, created_before, up_to_id, cap)$
+-- name: count_for_bulk(states, kind, queue, tag, error_text, created_before, fingerprint, up_to_id, cap)$
 -- Counts the jobs that a bulk action would concern, stopping at the cap.
 select count(*)
 from (
@@ -58,6 +63,7 @@ from (
         and (:error_text::text is null or strpos(lower(error_message), lower(:error_text::text)) > 0
             or strpos(lower(error_class), lower(:error_text::text)) > 0)
         and (:created_before::timestamptz is null or created_at < :created_before::timestamptz)
+        and (:fingerprint::uuid is null or fingerprint = :fingerprint::uuid)
         and id <= :up_to_id::uuid
     limit :cap::integer
 ) as concerned;

@@ -1,4 +1,4 @@
--- name: list_jobs(state, kind, queue, tag, subject_type, subject_id, actor_name, created_after, created_before, error_text, parent_id, before_id, page_size)
+-- name: list_jobs(state, kind, queue, tag, subject_type, subject_id, actor_name, created_after, created_before, error_text, fingerprint, parent_id, before_id, page_size)
 -- Lists jobs newest first; every filter may be null. Keyset paging by `before_id`.
 select
     id, kind, queue, state, priority, tags, attempt, max_attempts, snoozes, scheduled_at, claimed_at, started_at,
@@ -15,6 +15,7 @@ where (:state::text is null or state = :state::text)
     and (:created_before::timestamptz is null or created_at < :created_before::timestamptz)
     and (:error_text::text is null or strpos(lower(error_message), lower(:error_text::text)) > 0
         or strpos(lower(error_class), lower(:error_text::text)) > 0)
+    and (:fingerprint::uuid is null or fingerprint = :fingerprint::uuid)
     and (:parent_id::uuid is null or parent_id = :parent_id::uuid)
     and (:subject_type::text is null or id in (
         select job_id from job_subjects where subject_type = :subject_type::text and subject_id = :subject_id::text
@@ -114,6 +115,19 @@ where schedule_name = :name
 order by fire_at desc
 limit :how_many;
 
+-- name: runs_of_schedules(how_many)
+-- Reads the newest ticks of every schedule, the newest first.
+select run.*
+from schedules
+cross join lateral (
+    select schedule_name, id, state, fire_at, started_at, finished_at, error_class, error_message
+    from jobs
+    where jobs.schedule_name = schedules.name
+    order by fire_at desc
+    limit :how_many
+) as run
+where schedules.declared;
+
 -- name: list_workers(since)
 -- Reads the processes that gave a sign of life since a moment, with the jobs they hold.
 select
@@ -122,6 +136,16 @@ select
     array(
         select jobs.id::text from jobs where jobs.worker_id = workers.id and jobs.state = 'running' order by jobs.id limit 50
     ) as job_ids,
+    coalesce((
+        select jsonb_agg(jsonb_build_object('id', held.id, 'kind', held.kind, 'started_at', held.started_at) order by held.id)
+        from (
+            select jobs.id, jobs.kind, jobs.started_at
+            from jobs
+            where jobs.worker_id = workers.id and jobs.state = 'running'
+            order by jobs.id
+            limit 50
+        ) as held
+    ), '[]'::jsonb) as holding,
     exists (
         select from leases where leases.holder_id = workers.id and leases.expires_at > now()
     ) as leads

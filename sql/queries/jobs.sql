@@ -144,7 +144,7 @@ select settle_attempt(
     :result::text::jsonb, :reason::text
 );
 
--- name: settle_jobs(worker_id, ids, fences, attempts, states, outcomes, scheduled_ats, burned, started_ats, finished_ats, results, reasons, error_classes, error_messages, error_traces)
+-- name: settle_jobs(worker_id, ids, fences, attempts, states, outcomes, scheduled_ats, burned, started_ats, finished_ats, results, reasons, error_classes, error_messages, error_traces, error_places)
 -- Ends many attempts in one statement; gives those that were still held. Cancellation wins over another try.
 -- As for the comparison of the worker, see settle_attempt.
 with ended as (
@@ -152,10 +152,11 @@ with ended as (
     from unnest(
         :ids::uuid[], :fences::integer[], :attempts::integer[], :states::text[], :outcomes::text[],
         :scheduled_ats::timestamptz[], :burned::boolean[], :started_ats::timestamptz[], :finished_ats::timestamptz[],
-        :results::text[], :reasons::text[], :error_classes::text[], :error_messages::text[], :error_traces::text[]
+        :results::text[], :reasons::text[], :error_classes::text[], :error_messages::text[], :error_traces::text[],
+        :error_places::text[]
     ) as e (
         id, fence, attempt, state, outcome, scheduled_at, burned, started_at, finished_at, result, reason,
-        error_class, error_message, error_trace
+        error_class, error_message, error_trace, error_place
     )
 ), settled as (
     update jobs
@@ -169,7 +170,8 @@ with ended as (
         snoozes = jobs.snoozes + case when ended.outcome = 'snoozed' then 1 else 0 end,
         scheduled_at = coalesce(ended.scheduled_at, jobs.scheduled_at),
         rate_slot_at = case when ended.started_at is null then jobs.rate_slot_at end,
-        error_class = ended.error_class, error_message = ended.error_message,
+        error_class = ended.error_class, error_message = ended.error_message, error_place = ended.error_place,
+        failed_at = case when ended.error_class is null then jobs.failed_at else ended.finished_at end,
         finished_at = case
             when cancel_requested_at is not null or ended.state in ('completed', 'discarded', 'cancelled')
                 then ended.finished_at
@@ -299,6 +301,7 @@ with silent as (
             else 'discarded'
         end,
         worker_id = null, error_class = 'WorkerLost', error_message = 'The worker that ran this job stopped answering',
+        error_place = null, failed_at = :now::timestamptz,
         finished_at = case
             when held.cancel_requested_at is not null or held.attempt >= held.max_attempts then :now::timestamptz
         end,

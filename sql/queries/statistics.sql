@@ -35,3 +35,50 @@ group by role;
 -- name: queue_switches()
 -- Tells which queues are paused.
 select name, paused_at is not null as paused from queues;
+
+-- name: count_ended_attempts(since, now)!
+-- Counts the attempts that ended in each whole five minutes since a moment, again where that was done before: an attempt
+-- is written down a little after it ended.
+insert into attempt_counts (ended_in, queue, outcome, attempts, run_seconds)
+select
+    date_bin('5 minutes', job_attempts.finished_at, 'epoch') as ended_in, jobs.queue, job_attempts.outcome, count(*),
+    coalesce(sum(greatest(extract(epoch from job_attempts.finished_at - job_attempts.started_at), 0)), 0)
+from job_attempts
+join jobs on jobs.id = job_attempts.job_id
+where job_attempts.finished_at >= date_bin('5 minutes', :since::timestamptz, 'epoch')
+    and job_attempts.finished_at < date_bin('5 minutes', :now::timestamptz, 'epoch')
+group by ended_in, jobs.queue, job_attempts.outcome
+on conflict (ended_in, queue, outcome)
+do update set attempts = excluded.attempts, run_seconds = excluded.run_seconds;
+
+-- name: newest_count()$
+-- Tells the newest five minutes that are counted.
+select max(ended_in) from attempt_counts;
+
+-- name: forget_counts(before)!
+-- Forgets old counts.
+delete from attempt_counts where ended_in < :before::timestamptz;
+
+-- name: ended_by(since, width)
+-- Sums up what ended since a moment by spans of a width, queue and outcome: what is counted, and the rest from the
+-- attempts themselves.
+with counted as (
+    select coalesce(max(ended_in) + interval '5 minutes', :since::timestamptz) as until from attempt_counts
+), ended as (
+    select ended_in as ended_at, queue, outcome, attempts, run_seconds
+    from attempt_counts
+    where ended_in >= :since::timestamptz
+    union all
+    select
+        job_attempts.finished_at, jobs.queue, job_attempts.outcome, 1,
+        greatest(extract(epoch from job_attempts.finished_at - job_attempts.started_at), 0)
+    from job_attempts
+    join jobs on jobs.id = job_attempts.job_id
+    where job_attempts.finished_at >= greatest(:since::timestamptz, (select until from counted))
+)
+select
+    date_bin(:width::interval, ended_at, :since::timestamptz) as began, queue, outcome, sum(attempts)::bigint as attempts,
+    coalesce(sum(run_seconds), 0)::float8 as run_seconds
+from ended
+group by began, queue, outcome
+order by began, queue, outcome;
