@@ -31,11 +31,15 @@ log = get_logger(__name__)
 
 # For how long a breaker that was found closed is believed to be, in seconds: of many calls in a row, few look.
 BELIEVED = 1.0
+# After a success one looks whether others counted failures meanwhile, which it ends; of many in a row, so often.
+LOOK_EVERY = 0.1
 # The one that tries again is given up when it was not heard of for so long: its process may be dead.
 PROBE_LASTS = timedelta(seconds=120)
-# Jobs that were put off come back spread over so many seconds, lest they all come at once.
+# Jobs that were put off come back spread over so many seconds, lest they all come at once; over fewer where the first
+# wait is shorter than the usual one.
 AFTER_OPEN = (0.5, 5.0)
 AFTER_PROBE = (1.0, 8.0)
+USUAL_WAIT = 15.0
 AFTER_HOLD = (60.0, 90.0)
 
 
@@ -66,6 +70,7 @@ class Breaker:
         self._lock = threading.Lock()
         self._standing = Standing()
         self._believed_until = float("-inf")
+        self._look_after = float("-inf")
         self._ends = 0
         self._counted: WeakSet[OutsideError] = WeakSet()
 
@@ -117,6 +122,7 @@ class Breaker:
         """Note that the service answered; written down only if that changes something."""
         with self._lock:
             self._ends += 1
+            self._look()
             if after_success(self._standing, self._caller, self._now()) is not None:
                 self._move(lambda was: after_success(was, self._caller, self._now()))
 
@@ -138,8 +144,8 @@ class Breaker:
         if standing.state == "closed":
             return None
         if standing.state == "half_open" or standing.retry_at is None:
-            return PutOff(_later(self._now(), AFTER_PROBE), _why(self.integration, standing))
-        return PutOff(_later(standing.retry_at, AFTER_OPEN), _why(self.integration, standing))
+            return PutOff(self._soon(self._now(), AFTER_PROBE), _why(self.integration, standing))
+        return PutOff(self._soon(standing.retry_at, AFTER_OPEN), _why(self.integration, standing))
 
     def gave_up(self) -> None:
         """Let another try the service again if this caller was to and did not come to it."""
@@ -158,7 +164,7 @@ class Breaker:
         if not error.retry_after:
             return None
         wait = timedelta(seconds=min(error.retry_after, LONGEST_REQUESTED))
-        return PutOff(_later(self._now() + wait, AFTER_OPEN), error.message)
+        return PutOff(self._soon(self._now() + wait, AFTER_OPEN), error.message)
 
     def _enter(self, connection: Connection) -> None:
         now, standing = self._now(), self._read(connection)
@@ -168,13 +174,27 @@ class Breaker:
         if standing.concerns(self._caller):
             return
         if standing.retry_at is not None and standing.retry_at > now and standing.state == "open":
-            raise PutOff(_later(standing.retry_at, AFTER_OPEN), _why(self.integration, standing))
+            raise PutOff(self._soon(standing.retry_at, AFTER_OPEN), _why(self.integration, standing))
         mine = queries("integrations").claim_probe(
             connection, integration=self.integration, probe=self._caller, now=now, until=now + PROBE_LASTS
         )
         if mine is None:
-            raise PutOff(_later(now, AFTER_PROBE), f"{self.integration} is being tried by another job")
+            raise PutOff(self._soon(now, AFTER_PROBE), f"{self.integration} is being tried by another job")
         self._standing = self._read(connection)
+
+    def _look(self) -> None:
+        """See what others counted since this caller looked last; the caller holds the lock.
+
+        Failures are in a row only if nobody was answered between them, and of those that other callers met while this
+        one's call was under way, it knows nothing yet.
+        """
+        if self._standing.state != "closed" or self._standing.failures or time.monotonic() < self._look_after:
+            return
+        with self._platform.database.connection_apart() as connection:
+            self._standing = self._read(connection)
+        self._look_after = time.monotonic() + LOOK_EVERY
+        if self._standing.state != "closed":
+            self._believed_until = float("-inf")
 
     def _read(self, connection: Connection) -> Standing:
         return Standing.of(queries("integrations").get_state(connection, integration=self.integration))
@@ -189,6 +209,10 @@ class Breaker:
         self._standing = now_stands or was
         if now_stands is not None and now_stands.state != was.state:
             _tell(self.integration, now_stands)
+
+    def _soon(self, moment: datetime, spread: tuple[float, float]) -> datetime:
+        least, most = (seconds * min(1.0, self._limits.wait / USUAL_WAIT) for seconds in spread)
+        return _later(moment, (least, most))
 
     def _now(self) -> datetime:
         return self._platform.clock.now()

@@ -117,6 +117,36 @@ def test_a_success_begins_the_count_anew(calls: Platform) -> None:
     assert state(calls)["failures"] == 1
 
 
+def test_a_call_that_was_under_way_meanwhile_ends_the_row_when_it_succeeds(calls: Platform) -> None:
+    """Of calls at once, a few fail and most succeed: that is no outage, in whichever order they began."""
+    slow = [Breaker(calls, "qcontact") for _ in range(3)]
+    for one in slow:
+        one.check()
+    for one in slow:
+        failing(calls)
+        failing(calls)
+        one.succeeded()
+    assert (state(calls)["state"], state(calls)["failures"]) == ("closed", 0)
+
+
+def test_a_success_of_a_call_from_before_does_not_close_it(calls: Platform) -> None:
+    slow = Breaker(calls, "qcontact")
+    slow.check()
+    open_it(calls)
+    slow.succeeded()
+    assert state(calls)["state"] == "open"
+    assert not entered(slow), "it looked, and knows now"
+
+
+def test_jobs_come_back_soon_where_the_wait_is_short(settings: Settings, clock: FixedClock) -> None:
+    quick = settings.model_copy(update={"breaker_failures": 1, "breaker_wait": 0.15})
+    with platform_for_tests(quick, clock) as platform:
+        told = [failing(platform) for _ in range(20)]
+    assert all(isinstance(one, PutOff) for one in told)
+    waits = [(one.until - clock.now()).total_seconds() for one in told if isinstance(one, PutOff)]
+    assert all(0.155 <= wait <= 0.2 for wait in waits)
+
+
 def test_what_is_no_outage_shows_that_the_service_answers(calls: Platform) -> None:
     failing(calls)
     assert isinstance(failing(calls, NotThere("qcontact", "no such case", status=404)), NotThere)
