@@ -6,13 +6,14 @@ no failure; when the breaker opens, everything stops and the job is put off.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 from integrations.outside import OutsideError
 from integrations.qcontact.client import QContactClient
 from integrations.qcontact.wire import CasePage, WireCase
+from jobs.outcomes import PutOff
 from jobs.outside import Breaker
 
 ROWS = 50
@@ -66,8 +67,7 @@ class Reader:
         pool = ThreadPoolExecutor(self._connections, thread_name_prefix="qcontact")
         try:
             futures = {pool.submit(guarded, key): key for key in keys}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
+            yield from _arriving(futures)
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -88,6 +88,23 @@ class Reader:
             if isinstance(found, OutsideError):
                 return
             page = found
+
+
+def _arriving(futures: Mapping[Future[Found], Key]) -> Iterator[tuple[Key, Found]]:
+    """Yield what arrives. When the service is to be left alone, what is under way is waited for first: it counts."""
+    put_off: PutOff | None = None
+    for future in as_completed(futures):
+        if future.cancelled():
+            continue
+        stopped = future.exception()
+        if not isinstance(stopped, PutOff):
+            yield futures[future], future.result()
+        elif put_off is None:
+            put_off = stopped
+            for one in futures:
+                one.cancel()
+    if put_off is not None:
+        raise put_off
 
 
 class Walk:

@@ -18,7 +18,7 @@ from integrations.qcontact.client import QContactClient
 from integrations.qcontact.mapping import to_case
 from integrations.qcontact.wire import WireCase
 from jobs.context import JobContext
-from jobs.outcomes import Outcome, done
+from jobs.outcomes import Outcome, PutOff, done
 from jobs.outside import Breaker, calling
 from jobs.qcontact_reading import Reader, Walk
 from jobs.work import Work
@@ -121,14 +121,19 @@ class Syncing:
         """Read cases as a whole and apply them as they arrive, a batch at a time."""
         readings: list[Reading] = []
         failures: list[CaseOutcome] = []
-        for case_id, found in self._reader.each(case_ids, self._read):
-            if isinstance(found, OutsideError):
-                failures.append(_failure(case_id, found))
-            else:
-                readings.append(found)
-            if len(readings) + len(failures) >= BATCH:
-                self._settle(readings, failures)
-                readings, failures = [], []
+        try:
+            for case_id, found in self._reader.each(case_ids, self._read):
+                if isinstance(found, OutsideError):
+                    failures.append(_failure(case_id, found))
+                else:
+                    readings.append(found)
+                if len(readings) + len(failures) >= BATCH:
+                    self._settle(readings, failures)
+                    readings, failures = [], []
+        except PutOff:
+            # A service that says stop before each batch is whole would never be done otherwise.
+            self._settle(readings, failures)
+            raise
         self._settle(readings, failures)
 
     def _read(self, case_id: str) -> Reading:

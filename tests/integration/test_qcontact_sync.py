@@ -190,6 +190,19 @@ def test_a_sync_that_stopped_goes_on_where_it_was(
     assert connection.execute("select count(*) from tickets").fetchone() == {"count": 90}
 
 
+def test_what_was_read_when_the_service_says_stop_is_kept(
+    sync: Callable[..., dict[str, Any]], qcontact_sandbox: QContactSandbox, connection: Connection
+) -> None:
+    """However often it says so: each try gets further."""
+    first = add(qcontact_sandbox, 6)[0]
+    qcontact_sandbox.switches.latency = 0.05
+    qcontact_sandbox.faults.next("too_many_requests", path=f"{DETAILS}{first.id}", times=1)
+    stopped = sync()
+    assert stopped["state"] == "scheduled"
+    assert len(stopped["saved"]["settled"]) == 5, "those that were under way"
+    assert connection.execute("select count(*) from tickets").fetchone() == {"count": 5}
+
+
 def test_one_case_is_read_again_on_a_hint(
     sync: Callable[..., dict[str, Any]], qcontact_sandbox: QContactSandbox, connection: Connection
 ) -> None:
