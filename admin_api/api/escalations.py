@@ -30,7 +30,14 @@ from ticketing.repeat_faults.requests import (
     WindowDays,
 )
 from ticketing.repeat_faults.rules import word_of, words_of
-from ticketing.repeat_faults.views import EscalationFilter, EscalationView, EscalationWithTickets, Look, PatternView
+from ticketing.repeat_faults.views import (
+    EscalationFilter,
+    EscalationView,
+    EscalationWithTickets,
+    Look,
+    PatternView,
+    PositionView,
+)
 from ticketing.vocabulary import EscalationScope, EscalationStatus, EscalationType
 
 api = blueprint("escalations")
@@ -102,6 +109,20 @@ class CheckQuery(BaseModel):
         )
 
 
+class PositionsQuery(BaseModel):
+    """Which escalations to place."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: list[UUID] = Field(min_length=1, max_length=MAX_ROWS, description="May be repeated")
+
+
+class PositionsAnswer(Success):
+    """Where escalations are, in no order; those of which nobody knows are left out."""
+
+    data: list[PositionView]
+
+
 class EscalationAnswer(Success):
     """One escalation."""
 
@@ -148,6 +169,14 @@ def list_escalations(query: EscalationsQuery) -> Response:
     with platform().read() as connection:
         found = views.list_escalations(connection, wanted, request)
     return success(found.rows, meta={"count": found.total, "next_cursor": found.next_cursor})
+
+
+@api.get("/escalations/positions", responses={200: PositionsAnswer})
+@requires(*SEES)
+def list_positions(query: PositionsQuery) -> Response:
+    """Tell where escalations are, for a map: the middle of their faults."""
+    with platform().read() as connection:
+        return success(views.list_positions(connection, query.id))
 
 
 @api.get("/escalations/<escalation_id>", responses={200: OneEscalation, 404: Failure})

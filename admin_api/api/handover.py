@@ -22,8 +22,9 @@ from jobs.kinds.verify_handovers import submit
 from ticketing.handover import service, views
 from ticketing.handover.evidence import read_checksums
 from ticketing.handover.requests import NewHandover
-from ticketing.handover.views import PendingRequest, SnapshotView
+from ticketing.handover.views import HandoverLine, PendingRequest, SnapshotView
 from ticketing.paging import DEFAULT_ROWS, MAX_DEPTH, MAX_ROWS
+from ticketing.ticket_access import SEES_EVERY_TICKET
 from ticketing.vocabulary import HandoverType, Owner, Status
 
 api = blueprint("handover")
@@ -32,6 +33,18 @@ _BAD_TICKET = "Invalid ticket ID format"
 _BAD_HANDOVER = "Invalid handover ID format"
 
 _Unset = BeforeValidator(lambda value: None if value == "" else value)
+
+
+class HandoversQuery(BaseModel):
+    """Which handovers to list."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    handover_type: Annotated[HandoverType | None, _Unset] = None
+    limit: Annotated[int, Field(ge=1, description=f"Rows, {MAX_ROWS} at most")] = DEFAULT_ROWS
+    cursor: Annotated[
+        int | None, Field(ge=1, lt=2**63, description="The `next_cursor` of an earlier answer"), _Unset
+    ] = None
 
 
 class GateQuery(BaseModel):
@@ -162,6 +175,12 @@ class PendingAnswer(Success):
     summary: dict[str, Any]
 
 
+class HandoversAnswer(Success):
+    """Handovers, the latest first; `meta.next_cursor` goes on."""
+
+    data: list[HandoverLine]
+
+
 class QueuedView(BaseModel):
     """The job that proves the chain; its result, or its failure, tells."""
 
@@ -232,6 +251,16 @@ def verify() -> Response:
     with unit_of_work() as work:
         job = submit(work)
     return success({"job_id": job.id}, "The chain of handovers is being verified", status=202)
+
+
+@api.get("/handovers", responses={200: HandoversAnswer})
+@requires(*SEES_EVERY_TICKET)
+def list_handovers(query: HandoversQuery) -> Response:
+    """List the handovers of all tickets, the latest first."""
+    size = min(query.limit, MAX_ROWS)
+    with platform().read() as connection:
+        rows, cursor = views.list_handovers(connection, query.handover_type, before=query.cursor, size=size)
+    return success(rows, meta={"next_cursor": cursor})
 
 
 @api.get("/handovers/<handover_id>", responses={200: SnapshotAnswer, 404: Failure})

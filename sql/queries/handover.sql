@@ -219,6 +219,33 @@ where
 order by s.handover_at, s.id
 limit :row_limit::bigint;
 
+-- name: list_handovers(handover_type, before_number, row_limit)
+-- Reads the handovers of all tickets in few words, the latest first. Every filter may be null; run it unprepared.
+select
+    s.id,
+    s.chain_number,
+    s.ticket_id,
+    t.ticket_uid,
+    s.handover_type,
+    s.guarantee_status,
+    s.from_owner_type,
+    s.to_owner_type,
+    s.handover_at,
+    person.name as handover_by_name,
+    s.snapshot_sha256
+from (
+    select *
+    from handover_snapshots
+    where
+        (:handover_type::text is null or handover_type = :handover_type::text)
+        and (:before_number::bigint is null or chain_number < :before_number::bigint)
+    order by chain_number desc
+    limit :row_limit::bigint
+) as s
+inner join tickets as t on s.ticket_id = t.id
+inner join users as person on s.handover_by = person.id
+order by s.chain_number desc;
+
 -- name: summarise_history(ticket_id)^
 -- Counts the handovers of a ticket and tells to whom the latest one gave it.
 select

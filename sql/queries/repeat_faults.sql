@@ -407,19 +407,51 @@ from (
 ) as found;
 
 -- name: list_contributing(ticket_ids, most)
--- Reads tickets as a pattern shows them, the fault reported last first.
+-- Reads tickets as a pattern shows them, the fault reported last first; where nobody noted a position, the drop's.
 select
-    id as ticket_id,
-    ticket_uid,
-    title,
-    created_at,
-    reported_at,
-    fault_cause,
-    status
-from tickets
-where id = any(:ticket_ids::uuid [])
-order by reported_at desc, id desc
-limit :most::bigint;
+    t.id as ticket_id,
+    t.ticket_uid,
+    t.title,
+    t.created_at,
+    t.reported_at,
+    t.fault_cause,
+    t.status,
+    coalesce(t.latitude, d.latitude) as latitude,
+    coalesce(t.longitude, d.longitude) as longitude
+from (
+    select *
+    from tickets
+    where id = any(:ticket_ids::uuid [])
+    order by reported_at desc, id desc
+    limit :most::bigint
+) as t
+left join drops as d on t.dr_number = d.dr_number
+order by t.reported_at desc, t.id desc;
+
+-- name: list_positions(escalation_ids, most)
+-- Reads where escalations are: the middle of their newest faults whose position, or whose drop's, is known.
+select
+    wanted.id,
+    round(avg(fault.latitude), 6) as latitude,
+    round(avg(fault.longitude), 6) as longitude,
+    count(*) as faults
+from unnest(:escalation_ids::uuid []) as wanted (id)
+cross join lateral (
+    select
+        coalesce(t.latitude, d.latitude) as latitude,
+        coalesce(t.longitude, d.longitude) as longitude
+    from (
+        select newest.ticket_id
+        from escalation_tickets as newest
+        where newest.escalation_id = wanted.id
+        order by newest.ticket_id desc
+        limit :most::bigint
+    ) as member
+    inner join tickets as t on member.ticket_id = t.id
+    left join drops as d on t.dr_number = d.dr_number
+) as fault
+where fault.latitude is not null
+group by wanted.id;
 
 -- name: find_ticket_of_escalation(escalation_id)^
 -- Finds the infrastructure ticket of an escalation: the ticket is locked before the escalation, by everybody.

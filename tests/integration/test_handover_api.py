@@ -18,7 +18,7 @@ from tests.factories_access import client_as, client_with, make_api_key
 from tests.factories_handover import make_chain, make_finished_ticket
 from tests.factories_tickets import NOON, make_many_tickets
 from ticketing.handover.rules import PENDING
-from ticketing.handover.views import SnapshotView
+from ticketing.handover.views import HandoverLine, SnapshotView
 from ticketing.ticket_views import EVERYTHING
 from ticketing.vocabulary import Status
 
@@ -223,6 +223,27 @@ class TestReading:
         error_of(client_as(app, platform, "manager").post(f"{API}/handovers/verify"), 403, "FORBIDDEN")
 
 
+class TestAllHandovers:
+    def test_the_latest_first_in_parts_and_by_type(self, client: FlaskClient, platform: Platform) -> None:
+        with platform.read() as connection:
+            made = [str(snapshot["id"]) for snapshot in make_chain(platform, connection, 3)]
+        first = client.get(f"{API}/handovers?limit=2").get_json()
+        assert set(first["data"][0]) == set(HandoverLine.model_fields)
+        rest = client.get(f"{API}/handovers?limit=2&cursor={first['meta']['next_cursor']}").get_json()
+        assert [row["id"] for row in [*first["data"], *rest["data"]]] == made[::-1]
+        assert rest["meta"]["next_cursor"] is None
+        assert len(client.get(f"{API}/handovers?handover_type=qa_to_maintenance").get_json()["data"]) == 3
+        assert client.get(f"{API}/handovers?handover_type=build_to_qa").get_json()["data"] == []
+
+    @pytest.mark.parametrize("query", ["cursor=x", "cursor=0", f"cursor={2**63}", "limit=0", "handover_type=none"])
+    def test_a_query_that_makes_no_sense(self, client: FlaskClient, query: str) -> None:
+        assert client.get(f"{API}/handovers?{query}").status_code == 422
+
+    def test_who_works_on_site_does_not_see_all(self, app: Flask, platform: Platform) -> None:
+        assert client_as(app, platform, "technician").get(f"{API}/handovers").status_code == 403
+        assert client_as(app, platform, "viewer").get(f"{API}/handovers").status_code == 200
+
+
 class TestPending:
     def test_rows_pages_and_summary(self, client: FlaskClient, platform: Platform) -> None:
         made = [
@@ -308,6 +329,10 @@ class TestPlans:
             plan = explained(connection, queries("handover").list_snapshots, values | {"row_limit": 101})
             assert "handover_snapshots_ticket_id_idx" in plan
             plan = explained(connection, queries("handover").summarise_history, ticket_id)
+            latest = {"handover_type": None, "before_number": 10, "row_limit": 51}
+            assert "handover_snapshots_chain_number_key" in explained(
+                connection, queries("handover").list_handovers, latest
+            )
             assert "handover_snapshots_ticket_id_idx" in plan
 
 

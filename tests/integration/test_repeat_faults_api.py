@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from admin_api.api import escalations
 from admin_api.app import create_app
 from sql.database import Connection, Database, queries
-from tests.factories import Row, insert, make_project, make_ticket, make_user
+from tests.factories import Row, insert, make_drop, make_project, make_ticket, make_user
 from tests.factories_access import client_as
 from tests.factories_tickets import NOON
 from tests.servers import TEMPLATE, TestServers
@@ -87,6 +87,23 @@ class TestReading:
         assert len(shown.contributing_tickets) == 3
         assert {ticket.ticket_id for ticket in shown.tickets} == set(shown.contributing_tickets)
         assert shown.escalation_ticket_uid is not None
+
+    def test_faults_and_escalations_are_placed_by_tickets_and_drops(
+        self, client: FlaskClient, platform: Platform
+    ) -> None:
+        make(platform, make_drop, dr_number="DR1737348", latitude=-26.4, longitude=27.4)
+        make(platform, make_ticket, created_at=NOON, pole_number="nowhere")
+        own = {"latitude": -26.2, "longitude": 27.8}
+        at = platform.clock.now() - timedelta(minutes=1)
+        make(platform, make_ticket, created_at=at, pole_number=POLE, **own)
+        make(platform, make_ticket, created_at=at, pole_number=POLE, dr_number="DR1737348")
+        escalation = raised(platform, 1)
+        shown = client.get(f"{API}/escalations/{escalation}").get_json()["data"]["tickets"]
+        assert {(one["latitude"], one["longitude"]) for one in shown} == {(-26.2, 27.8), (-26.4, 27.4), (None, None)}
+        nobody_knows = make(platform, make_escalation)["id"]
+        placed = client.get(f"{API}/escalations/positions?id={escalation}&id={nobody_knows}").get_json()["data"]
+        assert placed == [{"id": str(escalation), "latitude": -26.3, "longitude": 27.6, "faults": 2}]
+        error_of(client.get(f"{API}/escalations/positions"), 422, "VALIDATION_ERROR")
 
     def test_what_is_not_there(self, client: FlaskClient) -> None:
         error_of(client.get(f"{API}/escalations/12"), 422, "VALIDATION_ERROR")
@@ -357,3 +374,14 @@ class TestPlans:
         ]
         assert scans
         assert "Seq Scan" not in scans
+
+    def test_positions_are_read_by_keys(self, many: Connection) -> None:
+        ids = [row["id"] for row in many.execute("select id from repeat_fault_escalations limit 100").fetchall()]
+        with many.transaction(force_rollback=True):
+            many.execute("set local enable_seqscan = off")
+            plan = many.execute(
+                "explain " + queries("repeat_faults").list_positions.sql, {"escalation_ids": ids, "most": 50}
+            ).fetchall()
+        text = "\n".join(next(iter(row.values())) for row in plan)
+        assert "Seq Scan" not in text
+        assert "escalation_tickets_pkey" in text

@@ -51,6 +51,22 @@ class SnapshotView(BaseModel):
     created_at: datetime
 
 
+class HandoverLine(BaseModel):
+    """A handover in one line."""
+
+    id: UUID
+    chain_number: int
+    ticket_id: UUID
+    ticket_uid: str
+    handover_type: HandoverType
+    guarantee_status: GuaranteeStatus | None
+    from_owner_type: Owner | None
+    to_owner_type: Owner | None
+    handover_at: datetime
+    handover_by_name: str
+    snapshot_sha256: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingRequest:
     """Which pending handovers are wanted: of a type, of a project (id or code), after a cursor or from an offset."""
@@ -95,6 +111,24 @@ def try_gates(
         issue = {"gate_name": "status", "severity": "critical", "message": refusal.message, "resolution_hint": hint}
         return result | {"can_handover": False, "blocking_issues": [*result["blocking_issues"], issue]}
     return result
+
+
+def list_handovers(
+    connection: Connection, kind: HandoverType | None, *, before: int | None = None, size: int = DEFAULT_ROWS
+) -> tuple[list[dict[str, Any]], int | None]:
+    """Return the handovers of all tickets in the shape of HandoverLine, the latest first, and the number to go on with.
+
+    `before` is the number in the chain after which the list goes on. For those who see every ticket.
+    """
+    rows = fetch_planned(
+        connection,
+        queries("handover").list_handovers,
+        handover_type=kind,
+        before_number=before,
+        row_limit=size + 1,
+    )
+    shown = rows[:size]
+    return shown, shown[-1]["chain_number"] if len(rows) > size else None
 
 
 def get_snapshot(connection: Connection, actor: Actor, snapshot_id: UUID) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,9 @@ from ticketing.vocabulary import EscalationScope, EscalationStatus, EscalationTy
 
 MOST_LISTED = 500
 """So many tickets of one place are shown; the count tells how many there are."""
+
+MOST_PLACED = 50
+"""So many faults of an escalation, the newest, say where it is."""
 
 # A project that no row has: what is asked for does not exist, so nothing is found. Not all zeros: that is no project.
 _NOTHING = UUID(int=1)
@@ -58,6 +62,17 @@ class ContributingTicket(BaseModel):
     reported_at: datetime
     fault_cause: FaultCause | None
     status: Status
+    latitude: float | None = Field(description="Where it is; of its drop, where nobody noted the ticket's own position")
+    longitude: float | None
+
+
+class PositionView(BaseModel):
+    """Where an escalation is: the middle of its faults."""
+
+    id: UUID
+    latitude: float
+    longitude: float
+    faults: int = Field(description=f"Whose positions are known, of the newest {MOST_PLACED}")
 
 
 class EscalationWithTickets(EscalationView):
@@ -145,6 +160,12 @@ def list_escalations(connection: Connection, wanted: EscalationFilter, request: 
     shown = rows[: request.size]
     more = Position(shown[-1]["created_at"], shown[-1]["id"]) if len(rows) > request.size else None
     return EscalationList(rows=shown, total=counted[0]["count"], next_cursor=more.cursor() if more else None)
+
+
+def list_positions(connection: Connection, escalation_ids: Collection[UUID]) -> list[dict[str, Any]]:
+    """Return where escalations are, in the shape of PositionView; those of which nobody knows are left out."""
+    ids = list(escalation_ids)
+    return list(queries("repeat_faults").list_positions(connection, escalation_ids=ids, most=MOST_PLACED))
 
 
 def check(connection: Connection, now: datetime, look: Look) -> tuple[dict[str, Any], dict[str, int]]:
