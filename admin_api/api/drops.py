@@ -13,6 +13,7 @@ from admin_api.idempotency import idempotent
 from admin_api.responses import success
 from admin_api.uploads import read_upload
 from jobs.kinds.import_drops import submit
+from jobs.ledger import EnqueuedJob
 from ticketing import drops
 
 api = blueprint("drops")
@@ -55,15 +56,23 @@ def start_import(form: DropsUpload) -> Response:
 
     Uploading the same file again while its import is unfinished answers with that import.
     """
-    settings = platform().settings
-    upload = read_upload(form.file, settings.import_max_bytes)
-    with unit_of_work() as work:
-        job = submit(work, settings, upload.data, upload.filename, form.project)
+    job, filename = take_register(form)
     status_url = f"{api.url_prefix}/jobs/{job.id}"
     response = success(
-        {"job_id": job.id, "existing": job.existing, "status_url": status_url, "filename": upload.filename},
+        {"job_id": job.id, "existing": job.existing, "status_url": status_url, "filename": filename},
         "The import has been queued",
         status=202,
     )
     response.headers["Location"] = status_url
     return response
+
+
+def take_register(form: DropsUpload) -> tuple[EnqueuedJob, str]:
+    """Take a register in, as whoever is signed in; returns the job that imports it, and the file's name.
+
+    Raises InvalidInput for no file or one that is too large, and what `submit` raises.
+    """
+    settings = platform().settings
+    upload = read_upload(form.file, settings.import_max_bytes)
+    with unit_of_work() as work:
+        return submit(work, settings, upload.data, upload.filename, form.project), upload.filename

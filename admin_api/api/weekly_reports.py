@@ -21,7 +21,7 @@ from admin_api.uploads import Upload as ReceivedFile
 from admin_api.uploads import read_upload
 from integrations.weekly_workbook import choose, look_at
 from integrations.workbooks import SheetData, open_workbook, write_workbook
-from jobs.kinds.import_weekly_report import Upload, confirm, submit
+from jobs.kinds.import_weekly_report import Submitted, Upload, confirm, submit
 from jobs.weekly_staging import limits
 from runtime.clock import BUSINESS_ZONE
 from ticketing.errors import InvalidInput
@@ -99,6 +99,21 @@ class HistoryQuery(BaseModel):
     cursor: str | None = Field(default=None, max_length=500)
     limit: int = Field(default=50, ge=1, le=100)
 
+    def filter(self) -> views.HistoryFilter:
+        """Return the filter, without the paging. Raises InvalidInput for a status that there is not."""
+        return views.HistoryFilter(
+            statuses=_statuses(self.status),
+            week_number=self.week_number,
+            year=self.year,
+            imported_by=self.imported_by,
+            imported_after=_aware(self.imported_after),
+            imported_before=_aware(self.imported_before),
+        )
+
+    def after(self) -> Position | None:
+        """Return where the list goes on, or None for its beginning. Raises InvalidInput."""
+        return Position.from_cursor(self.cursor) if self.cursor else None
+
 
 class RowsQuery(BaseModel):
     """Which rows of a report."""
@@ -121,17 +136,7 @@ def start_weekly_import(query: StartQuery) -> Response:
     The answer names the report and the job; the work outlives the request.
     """
     received, said = _received()
-    with unit_of_work() as work:
-        _check_user(work.connection, said.user_id)
-        upload = Upload(
-            data=received.data,
-            filename=received.filename,
-            week_number=said.week_number,
-            year=said.year,
-            report_date=said.report_date,
-            sheet_name=said.sheet_name,
-        )
-        submitted = submit(work, platform().settings, upload, preview=query.preview)
+    submitted = take_report(received, said, preview=query.preview)
     message = "The report is being checked" if query.preview else "The import has been queued"
     response = success(
         {
@@ -178,17 +183,8 @@ def parse_weekly_report() -> Response:
 @answers(VALIDATION_ERROR=400)
 def list_weekly_reports(query: HistoryQuery) -> Response:
     """List reports, newest first, with totals; without a filter also with statistics over all imports."""
-    wanted = views.HistoryFilter(
-        statuses=_statuses(query.status),
-        week_number=query.week_number,
-        year=query.year,
-        imported_by=query.imported_by,
-        imported_after=_aware(query.imported_after),
-        imported_before=_aware(query.imported_before),
-    )
-    after = Position.from_cursor(query.cursor) if query.cursor else None
     with platform().read() as connection:
-        data, cursor = views.history(connection, wanted, after=after, limit=query.limit)
+        data, cursor = views.history(connection, query.filter(), after=query.after(), limit=query.limit)
     return success(data, pagination={"limit": query.limit, "next_cursor": cursor})
 
 
@@ -196,7 +192,7 @@ def list_weekly_reports(query: HistoryQuery) -> Response:
 @requires(*READERS)
 def show_weekly_report(report_id: str) -> Response:
     """Show a report: counts, progress, first errors."""
-    wanted, rows = _report_id(report_id), platform().settings.import_batch_rows
+    wanted, rows = parse_report_id(report_id), platform().settings.import_batch_rows
     with platform().read() as connection:
         return success(views.detail(connection, wanted, batch_rows=rows, now=now()))
 
@@ -205,7 +201,7 @@ def show_weekly_report(report_id: str) -> Response:
 @requires(*READERS)
 def show_weekly_progress(report_id: str) -> Response:
     """Show how far a report is; a finished one, failed or not, is at 100."""
-    wanted, rows = _report_id(report_id), platform().settings.import_batch_rows
+    wanted, rows = parse_report_id(report_id), platform().settings.import_batch_rows
     with platform().read() as connection:
         return success(views.progress(connection, wanted, batch_rows=rows, now=now()))
 
@@ -214,7 +210,7 @@ def show_weekly_progress(report_id: str) -> Response:
 @requires(*READERS)
 def show_weekly_preview(report_id: str) -> Response:
     """Show what an import would do: new, changed, unchanged, duplicate, conflict and rejected rows, with reasons."""
-    wanted = _report_id(report_id)
+    wanted = parse_report_id(report_id)
     with platform().read() as connection:
         return success(views.preview(connection, wanted))
 
@@ -224,7 +220,7 @@ def show_weekly_preview(report_id: str) -> Response:
 @idempotent
 def confirm_weekly_report(report_id: str) -> Response:
     """Import a report that was checked before."""
-    wanted = _report_id(report_id)
+    wanted = parse_report_id(report_id)
     with unit_of_work() as work:
         job = confirm(work, wanted)
     return success({"id": wanted, "report_id": wanted, "job_id": job.id}, "The import has been queued", status=202)
@@ -234,7 +230,7 @@ def confirm_weekly_report(report_id: str) -> Response:
 @requires(*READERS)
 def list_weekly_rows(report_id: str, query: RowsQuery) -> Response:
     """List the rows of a report with what became of each, in the sheet's order."""
-    wanted = _report_id(report_id)
+    wanted = parse_report_id(report_id)
     with platform().read() as connection:
         rows, cursor = views.rows(connection, wanted, outcome=query.outcome, after_row=query.cursor, limit=query.limit)
     return success(rows, pagination={"limit": query.limit, "next_cursor": cursor})
@@ -244,21 +240,45 @@ def list_weekly_rows(report_id: str, query: RowsQuery) -> Response:
 @requires(*READERS)
 def download_rejected_rows(report_id: str) -> Response:
     """Return the rejected rows as a workbook with row number, column and reason, to be mended and imported again."""
-    wanted = _report_id(report_id)
+    return rejected_workbook(parse_report_id(report_id))
+
+
+def rejected_workbook(report_id: UUID) -> Response:
+    """Return the workbook of a report's rejected rows. Raises NotFound."""
     with platform().read() as connection:
-        rejected = views.rejected_rows(connection, wanted)
+        rejected = views.rejected_rows(connection, report_id)
     content = write_workbook([SheetData("Rejected rows", rejected.headers, rejected.rows)])
     return download(content, f"{rejected.report_uid}-rejected.xlsx", XLSX)
 
 
+def take_report(received: ReceivedFile, said: SaidOfReport, *, preview: bool) -> Submitted:
+    """Take a report in, as whoever is signed in, and have it checked or imported. Raises what `submit` raises."""
+    with unit_of_work() as work:
+        _check_user(work.connection, said.user_id)
+        upload = Upload(
+            data=received.data,
+            filename=received.filename,
+            week_number=said.week_number,
+            year=said.year,
+            report_date=said.report_date,
+            sheet_name=said.sheet_name,
+        )
+        return submit(work, platform().settings, upload, preview=preview)
+
+
+def read_form(form: ReportForm) -> ReceivedFile:
+    """Return the file of an upload as a form. Raises InvalidInput for none, a large one, or one that is no workbook."""
+    received = read_upload(form.file, platform().settings.import_max_bytes)
+    _check_ending(received.filename, "file")
+    return received
+
+
 def _received() -> tuple[ReceivedFile, SaidOfReport]:
     """Return the file and what was said of it, from a form or a JSON body."""
-    most = platform().settings.import_max_bytes
     if request.mimetype == "multipart/form-data":
         form = form_as(ReportForm)
-        received = read_upload(form.file, most)
-        _check_ending(received.filename, "file")
-        return received, form
+        return read_form(form), form
+    most = platform().settings.import_max_bytes
     body = body_as(ReportBody)
     _check_ending(body.filename, "filename")
     if len(body.data) > most:
@@ -287,7 +307,8 @@ def _check_user(connection: Any, user_id: str | None) -> None:
         acting_user(connection, actor(), str(named), "user_id")
 
 
-def _report_id(text: str) -> UUID:
+def parse_report_id(text: str) -> UUID:
+    """Return a report's id. Raises InvalidReportId for what is none."""
     try:
         return parse_uuid(text)
     except InvalidInput as error:

@@ -72,9 +72,9 @@ def submit(work: Work, settings: Settings, data: bytes, filename: str, project: 
     key = f"imports/drops/{sha256}.xlsx"
     Storage.from_settings(settings).put(key, data)
     project_code = (project or "").strip().upper() or None
-    return work.enqueue(
-        import_drops, ImportDrops(storage_key=key, filename=filename, sha256=sha256, project_code=project_code)
-    )
+    arguments = ImportDrops(storage_key=key, filename=filename, sha256=sha256, project_code=project_code)
+    # The list of imports shows tags: they tell which file each was.
+    return work.enqueue(import_drops, arguments, tags=(filename,))
 
 
 def limits(settings: Settings) -> Limits:
