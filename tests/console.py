@@ -27,6 +27,6 @@ def form_token(page: TestResponse) -> str:
     return found.group(1)
 
 
-def send(browser: FlaskClient, address: str, page: TestResponse, **fields: Any) -> TestResponse:
+def send(browser: FlaskClient, address: str, page: TestResponse, /, **fields: Any) -> TestResponse:
     """Send a form of a page; fields may be texts, lists of them, or files as (stream, name)."""
     return browser.post(address, data={"csrf_token": form_token(page), **fields})

@@ -59,6 +59,24 @@ def data_of(answer: Any) -> Any:
     return answer.get_json()["data"]
 
 
+class TestClocks:
+    def test_those_of_many_tickets_are_shown_at_once(self, app: Flask, client: FlaskClient, platform: Platform) -> None:
+        made = [create(client), create(client, priority="critical")]
+        wanted = "&".join(f"ticket_id={one}" for one in (*(ticket["id"] for ticket in made), uuid4()))
+        clocks = data_of(client.get(f"{API}/sla/clocks?{wanted}"))
+        each = [data_of(client.get(f"{API}/tickets/{ticket['id']}/sla")) for ticket in made]
+        by_ticket = {clock["ticket_id"]: clock for clock in clocks}
+        assert len(clocks) == 2
+        for one in each:
+            assert {**by_ticket[one["ticket_id"]], "elapsed_percent": 0} == {**one, "elapsed_percent": 0}
+        assert data_of(client_as(app, platform, "technician").get(f"{API}/sla/clocks?{wanted}")) == []
+
+    def test_as_many_as_a_list_shows_and_no_more(self, client: FlaskClient) -> None:
+        error_of(client.get(f"{API}/sla/clocks"), 422, "VALIDATION_ERROR")
+        many = "&".join(f"ticket_id={uuid4()}" for _ in range(101))
+        error_of(client.get(f"{API}/sla/clocks?{many}"), 422, "VALIDATION_ERROR")
+
+
 class TestClock:
     def test_it_is_shown_paused_and_resumed(self, client: FlaskClient) -> None:
         ticket = create(client, priority="critical")

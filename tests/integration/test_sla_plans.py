@@ -11,6 +11,7 @@ import pytest
 from sql.database import Connection, Database, queries
 from tests.factories_tickets import make_many_tickets
 from tests.servers import TEMPLATE, TestServers
+from ticketing.ticket_views import EVERYTHING
 
 MANY = 20_000
 # What make_many_tickets makes is reported a minute apart, from here on.
@@ -57,6 +58,12 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def test_the_sweep_reads_only_what_is_due(many: Connection) -> None:
     due = scans(many, queries("sla").take_due.sql, now=BEGIN + timedelta(days=4, minutes=5), most=500)
     assert due == {"tickets_sla_next_check_at_idx"}
+
+
+def test_clocks_of_a_list_are_looked_up_by_their_tickets(many: Connection) -> None:
+    rows = many.execute("select id from tickets limit 100").fetchall()
+    values = {"ticket_ids": [row["id"] for row in rows], **EVERYTHING.parameters()}
+    assert "Seq Scan" not in scans(many, queries("sla").list_clocks.sql, **values)
 
 
 def test_unstarted_clocks_are_found_by_an_index_of_their_own(many: Connection) -> None:

@@ -242,6 +242,14 @@ class TestPickers:
         assert seen == made
         error_of(client.get(f"{API}/contractors?cursor=x"), 422, "VALIDATION_ERROR")
 
+    def test_whoever_knows_ids_is_told_what_they_are_called(self, app: Flask, platform: Platform) -> None:
+        made = [make(platform, factory) for factory in (make_user, make_contractor, make_team, make_project)]
+        query = "&".join(f"id={one}" for one in (*(row["id"] for row in made), uuid4()))
+        site = client_as(app, platform, "technician")
+        data = site.get(f"{API}/names?{query}").get_json()["data"]
+        assert {row["id"]: row["name"] for row in data} == {str(row["id"]): row["name"] for row in made}
+        error_of(site.get(f"{API}/names"), 422, "VALIDATION_ERROR")
+
     @pytest.mark.parametrize("path", ["/users", "/contractors"])
     def test_who_works_on_site_has_no_business_with_everybody(self, app: Flask, platform: Platform, path: str) -> None:
         error_of(client_as(app, platform, "technician").get(API + path), 403, "FORBIDDEN")
