@@ -50,6 +50,12 @@ def start(work: Work, asked: SyncRequest) -> list[EnqueuedJob]:
     return jobs
 
 
+def reread(work: Work, ticket_id: UUID) -> list[EnqueuedJob]:
+    """Enqueue another reading of one ticket's case. Raises NotFound for a ticket that no case belongs to."""
+    listing.find_case(work.connection, ticket_id)
+    return start(work, SyncRequest(sync_direction=SyncDirection.INBOUND, ticket_ids=[ticket_id]))
+
+
 def start_recent(work: Work) -> EnqueuedJob:
     """Enqueue a sync of what is new; one that waits already is not made twice."""
     return work.enqueue(sync_qcontact_recent)
@@ -125,7 +131,8 @@ def _totals(inbound: Mapping[str, int], outbound: Mapping[str, int]) -> dict[str
     return {
         "total_success": inbound["successful"] + outbound["successful"],
         "total_failed": failed,
-        "success_rate": runs.success_rate(processed, failed),
+        # The contract counts it from 0 to 100 here.
+        "success_rate": round(100 * runs.success_rate(processed, failed), 2),
     }
 
 

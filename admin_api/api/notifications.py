@@ -15,15 +15,13 @@ from admin_api.context import actor, now, platform, unit_of_work
 from admin_api.idempotency import idempotent
 from admin_api.requests import Moment, Reason, parse_uuid
 from admin_api.responses import Failure, Success, success
-from jobs import operations
+from jobs import notice_requests
 from jobs.kinds.write_notice import enqueue_sending
-from jobs.work import Work
 from ticketing.errors import InvalidInput
-from ticketing.notices import compliance, contacts, holds, requests, views
+from ticketing.notices import compliance, contacts, requests, views
 from ticketing.notices.compliance import ComplianceView
 from ticketing.notices.contacts import ContactView
-from ticketing.notices.requests import NewNotice, NoticePreview, NoticesNotSetUp
-from ticketing.notices.rules import Limits
+from ticketing.notices.requests import NewNotice, NoticePreview
 from ticketing.notices.templates import TEMPLATES
 from ticketing.notices.views import NoticeFilter, NoticeState, NoticeView
 from ticketing.paging import DEFAULT_ROWS, MAX_ROWS, PageRequest
@@ -35,6 +33,7 @@ api = blueprint("notifications")
 
 SENDERS: tuple[Role, ...] = ("manager", "operator")
 PREVIEWERS: tuple[Role, ...] = ("manager", "operator", "qa")
+REPORTED_TO: tuple[Role, ...] = ("manager", "operator", "viewer")
 PERIOD = timedelta(days=30)
 _FAILS: dict[Any, Any] = {404: Failure, 409: Failure}
 _Unset = BeforeValidator(lambda value: None if value == "" else value)
@@ -180,7 +179,7 @@ def ask_for_notice(body: NewNotice) -> Response:
 
     Answers 200 with the earlier one where the same was asked for less than five minutes ago.
     """
-    limits = _limits()
+    limits = notice_requests.limits_to_send(platform().settings)
     with unit_of_work() as work:
         written = requests.ask(work, body, limits)
         enqueue_sending(work, written)
@@ -230,7 +229,7 @@ def preview(body: NoticePreview) -> Response:
 
 
 @api.get("/notifications/compliance", responses={200: ComplianceAnswer})
-@requires("manager", "operator", "viewer")
+@requires(*REPORTED_TO)
 def read_compliance(query: ComplianceQuery) -> Response:
     """Count the notices of a period: asked for, sent, delivered, read, failed; all together and by template."""
     from_at, until_at = query.period(now())
@@ -244,8 +243,8 @@ def hold(notice_id: str, body: HoldBody) -> Response:
     """Hold a notice back until it is released."""
     wanted = parse_uuid(notice_id, "Invalid notification ID")
     with unit_of_work() as work:
-        holds.hold(work, wanted, body.reason)
-        return _done(work, wanted, "hold", body.reason, "The notification is held")
+        notice_requests.hold(work, wanted, body.reason)
+        return success(views.read_notice(work.connection, actor(), wanted), "The notification is held")
 
 
 @api.post("/notifications/<notice_id>/release", responses={200: NoticeAnswer, **_FAILS})
@@ -254,8 +253,8 @@ def release(notice_id: str, body: HoldBody) -> Response:
     """Let a held notice go."""
     wanted = parse_uuid(notice_id, "Invalid notification ID")
     with unit_of_work() as work:
-        enqueue_sending(work, holds.release(work, wanted, Limits.from_settings(platform().settings)))
-        return _done(work, wanted, "release", body.reason, "The notification may go out")
+        notice_requests.release(work, platform().settings, wanted, body.reason)
+        return success(views.read_notice(work.connection, actor(), wanted), "The notification may go out")
 
 
 @api.post("/notifications/<notice_id>/resend", responses={200: NoticeAnswer, 503: Failure, **_FAILS})
@@ -263,10 +262,9 @@ def release(notice_id: str, body: HoldBody) -> Response:
 def resend(notice_id: str, body: HoldBody) -> Response:
     """Give a notice that failed one more try; where its message may be out after all, the chat is read first."""
     wanted = parse_uuid(notice_id, "Invalid notification ID")
-    limits = _limits()
     with unit_of_work() as work:
-        enqueue_sending(work, holds.resend(work, wanted, limits))
-        return _done(work, wanted, "resend", body.reason, "The notification is sent again")
+        notice_requests.resend(work, platform().settings, wanted, body.reason)
+        return success(views.read_notice(work.connection, actor(), wanted), "The notification is sent again")
 
 
 @api.get("/notifications/contacts", responses={200: ContactsAnswer})
@@ -286,8 +284,7 @@ def list_contacts(query: ContactsQuery) -> Response:
 def opt_out(body: ContactBody) -> Response:
     """Note that somebody does not want to be written to; what is not out yet is not sent any more."""
     with unit_of_work() as work:
-        ended = contacts.opt_out(work, body.phone, body.reason)
-        operations.audit(work, "contact_opt_out", ("contact", body.phone), reason=body.reason, details={"ended": ended})
+        notice_requests.opt_out(work, body.phone, body.reason)
         return success(contacts.read_contact(work.connection, body.phone), "Nothing more is sent to this telephone")
 
 
@@ -296,23 +293,8 @@ def opt_out(body: ContactBody) -> Response:
 def opt_in(body: ContactBody) -> Response:
     """Note that somebody wants to be written to again."""
     with unit_of_work() as work:
-        if contacts.opt_in(work, body.phone):
-            operations.audit(work, "contact_opt_in", ("contact", body.phone), reason=body.reason)
+        notice_requests.opt_in(work, body.phone, body.reason)
         return success(contacts.read_contact(work.connection, body.phone), "This telephone may be written to")
-
-
-def _done(work: Work, notice_id: UUID, action: str, reason: str, message: str) -> Response:
-    """Leave an audit row of what was done to a notice, and show the notice."""
-    operations.audit(work, f"notice_{action}", ("notice", notice_id), reason=reason)
-    return success(views.read_notice(work.connection, actor(), notice_id), message)
-
-
-def _limits() -> Limits:
-    """Return the limits of this installation. Raises NoticesNotSetUp where nothing can be sent at all."""
-    settings = platform().settings
-    if settings.waha_url is None:
-        raise NoticesNotSetUp
-    return Limits.from_settings(settings)
 
 
 def _id_of(notice_id: UUID | None) -> UUID:

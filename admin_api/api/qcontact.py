@@ -22,7 +22,7 @@ from jobs.qcontact_requests import ENDED
 from runtime.errors import FibreflowError
 from ticketing.paging import DEFAULT_ROWS, MAX_ROWS, PageRequest
 from ticketing.people import Actor, Role
-from ticketing.qcontact_sync import conflicts, figures, listing, views
+from ticketing.qcontact_sync import conflicts, figures, views
 from ticketing.qcontact_sync.requests import ConflictChoice, SyncRequest
 from ticketing.qcontact_sync.views import ConflictFilter, ConflictView, LogFilter, LogRowView
 from ticketing.repeat_faults.rules import words_of
@@ -33,6 +33,7 @@ api = blueprint("qcontact")
 LONGEST_WAIT = 25.0
 STARTS: tuple[Role, ...] = ("manager", "operator")
 SEES: tuple[Role, ...] = ("manager", "operator", "qa", "viewer")
+DECIDES: tuple[Role, ...] = ("manager",)
 
 CRON = Actor(kind="schedule", name="cron", roles=frozenset({"operator"}))
 
@@ -134,6 +135,7 @@ class StatusView(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     last_sync_at: datetime | None
+    read_until: datetime | None = Field(description="What QContact said by then is known here")
     pending_outbound: int
     pending_inbound: int
     open_conflicts: int
@@ -219,8 +221,7 @@ def resync_ticket(ticket_id: str) -> Response:
     """Read the case of one ticket again."""
     wanted = parse_uuid(ticket_id, "Invalid ticket ID")
     with unit_of_work() as work:
-        listing.find_case(work.connection, wanted)
-        jobs = qcontact_requests.start(work, SyncRequest(sync_direction="inbound", ticket_ids=[wanted]))
+        jobs = qcontact_requests.reread(work, wanted)
     rows = qcontact_requests.follow(platform(), [job.id for job in jobs], 0)
     shown = [{name: row[name] for name in ("id", "kind", "state")} for row in rows]
     data = {"job_id": jobs[0].id, "jobs": shown, "is_finished": False, "sync_result": None, "summary": None}
@@ -255,7 +256,7 @@ def list_conflicts(query: ConflictsQuery) -> Response:
 
 
 @api.post("/sync/qcontact/conflicts/<conflict_id>/resolve", responses={200: ConflictAnswer, 404: Failure, 409: Failure})
-@requires("manager")
+@requires(*DECIDES)
 @idempotent
 def resolve(conflict_id: str, body: ConflictChoice) -> Response:
     """Decide a conflict: `ours` stays and is told to QContact, `theirs` is taken over."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import UUID
 
 from flask import Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -17,15 +16,13 @@ from admin_api.idempotency import idempotent
 from admin_api.requests import parse_uuid
 from admin_api.responses import Failure, Success, success
 from integrations.storage import StoredFileMissing
-from jobs import operations
-from jobs.kinds import fetch_inbound_media
-from jobs.work import Work
+from jobs import triage_decisions
 from ticketing.attachments.formats import require_known
 from ticketing.errors import NotFound
 from ticketing.inbound_messages import media
 from ticketing.inbound_messages.words import MediaStatus, TriageReason, TriageStatus
 from ticketing.paging import DEFAULT_ROWS, MAX_ROWS, PageRequest
-from ticketing.triage import service, views
+from ticketing.triage import views
 from ticketing.triage.requests import AttachTo, Dismissal, TicketFromMessage
 from ticketing.triage.rules import MAY_DECIDE, MAY_SEE
 from ticketing.triage.views import TriageItemView
@@ -87,6 +84,44 @@ def get_item(item_id: str) -> Response:
 @requires(*MAY_SEE)
 def get_media(item_id: str) -> Response:
     """Return the file that came with a message that waits."""
+    return media_of(item_id)
+
+
+@api.post("/triage/<item_id>/attach", responses={200: TriageAnswer, **_FAILS})
+@requires(*MAY_DECIDE)
+@idempotent
+def attach(item_id: str, body: AttachTo) -> Response:
+    """Write a message, and its file, on a ticket."""
+    wanted = parse_uuid(item_id, "Invalid triage ID")
+    with unit_of_work() as work:
+        item = triage_decisions.attach(work, wanted, body)
+    return success(_view(item), f"Attached to {item['ticket_uid']}")
+
+
+@api.post("/triage/<item_id>/new-ticket", responses={201: TriageAnswer, **_FAILS})
+@requires(*MAY_DECIDE)
+@idempotent
+def new_ticket(item_id: str, body: TicketFromMessage) -> Response:
+    """Make a ticket of a message, with the message and its file on it."""
+    wanted = parse_uuid(item_id, "Invalid triage ID")
+    with unit_of_work() as work:
+        item = triage_decisions.create_ticket(work, wanted, body)
+    return success(_view(item), f"Ticket {item['ticket_uid']} created", status=201)
+
+
+@api.post("/triage/<item_id>/dismiss", responses={200: TriageAnswer, **_FAILS})
+@requires(*MAY_DECIDE)
+@idempotent
+def dismiss(item_id: str, body: Dismissal) -> Response:
+    """Take a message that belongs nowhere from the queue. It stays on record, its file for a month."""
+    wanted = parse_uuid(item_id, "Invalid triage ID")
+    with unit_of_work() as work:
+        item = triage_decisions.dismiss(work, wanted, body)
+    return success(_view(item), "Message dismissed")
+
+
+def media_of(item_id: str) -> Response:
+    """Return the file that came with a message, as an answer that no browser runs. Raises NotFound."""
     wanted = parse_uuid(item_id, "Invalid triage ID")
     with platform().read() as connection:
         item = views.read_item(connection, wanted)
@@ -103,54 +138,6 @@ def get_media(item_id: str) -> Response:
     response.headers["Content-Security-Policy"] = SANDBOX
     response.headers["Cache-Control"] = "private, no-store"
     return response
-
-
-@api.post("/triage/<item_id>/attach", responses={200: TriageAnswer, **_FAILS})
-@requires(*MAY_DECIDE)
-@idempotent
-def attach(item_id: str, body: AttachTo) -> Response:
-    """Write a message, and its file, on a ticket."""
-    wanted = parse_uuid(item_id, "Invalid triage ID")
-    with unit_of_work() as work:
-        item = service.attach(work, wanted, body)
-        _follow_up(work, item, "triage_attached", body.reason)
-    return success(_view(item), f"Attached to {item['ticket_uid']}")
-
-
-@api.post("/triage/<item_id>/new-ticket", responses={201: TriageAnswer, **_FAILS})
-@requires(*MAY_DECIDE)
-@idempotent
-def new_ticket(item_id: str, body: TicketFromMessage) -> Response:
-    """Make a ticket of a message, with the message and its file on it."""
-    wanted = parse_uuid(item_id, "Invalid triage ID")
-    with unit_of_work() as work:
-        item = service.create_ticket(work, wanted, body)
-        _follow_up(work, item, "triage_ticket_created", None)
-    return success(_view(item), f"Ticket {item['ticket_uid']} created", status=201)
-
-
-@api.post("/triage/<item_id>/dismiss", responses={200: TriageAnswer, **_FAILS})
-@requires(*MAY_DECIDE)
-@idempotent
-def dismiss(item_id: str, body: Dismissal) -> Response:
-    """Take a message that belongs nowhere from the queue. It stays on record, its file for a month."""
-    wanted = parse_uuid(item_id, "Invalid triage ID")
-    with unit_of_work() as work:
-        item = service.dismiss(work, wanted, body)
-        _audit(work, item, "triage_dismissed", body.reason)
-    return success(_view(item), "Message dismissed")
-
-
-def _follow_up(work: Work, item: dict[str, Any], action: str, reason: str | None) -> None:
-    if service.has_file(item):
-        fetch_inbound_media.submit(work, item["message_id"])
-    _audit(work, item, action, reason)
-
-
-def _audit(work: Work, item: dict[str, Any], action: str, reason: str | None) -> None:
-    ticket_id: UUID | None = item["ticket_id"]
-    details = {"message_id": str(item["message_id"]), "ticket_id": str(ticket_id) if ticket_id else None}
-    operations.audit(work, action, ("triage_item", item["id"]), reason=reason, details=details)
 
 
 def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

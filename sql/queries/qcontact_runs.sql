@@ -80,3 +80,32 @@ from qcontact_sync_log
 where run_id = :run_id::uuid and status = 'failed'
 order by synced_at desc, id desc
 limit :row_limit::bigint;
+
+-- name: list_runs(after, row_limit)
+-- Reads runs as the API shows them, newest first: their ids are in the order in which they began. Run it unprepared.
+select
+    id,
+    job_id,
+    direction,
+    scope,
+    started_at,
+    finished_at,
+    processed,
+    created,
+    updated,
+    unchanged,
+    skipped,
+    conflicts,
+    failed
+from qcontact_sync_runs
+where :after::uuid is null or id < :after::uuid
+order by id desc
+limit :row_limit::bigint;
+
+-- name: find_last_sweep()^
+-- Finds when the last reading of the whole list that ended had begun: what was said there by then is known here.
+select started_at
+from qcontact_sync_runs
+where finished_at is not null and direction = 'inbound' and scope in ('full', 'recent')
+order by started_at desc, id desc
+limit 1;

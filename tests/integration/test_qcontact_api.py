@@ -100,7 +100,7 @@ class TestStarting:
         assert {job["kind"] for job in data["jobs"]} == {"sync_qcontact", "sync_unpushed_tickets"}
         assert data["sync_result"]["inbound_stats"]["created"] == 1
         assert data["summary"]["direction"] == "bidirectional"
-        assert (data["summary"]["total_success"], data["summary"]["success_rate"]) == (1, 1.0)
+        assert (data["summary"]["total_success"], data["summary"]["success_rate"]) == (1, 100.0)
 
     def test_some_tickets_only(self, client: FlaskClient, connection: Connection) -> None:
         conflict = make_conflict(connection)

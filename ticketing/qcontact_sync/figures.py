@@ -24,7 +24,8 @@ def read_status(connection: Connection, now: datetime) -> dict[str, Any]:
     day = list(named.count_logged_since(connection, since=now - DAY))
     week = list(named.count_logged_since(connection, since=now - WEEK))
     run = queries("qcontact_runs").find_last_run(connection)
-    waiting = named.count_waiting(connection)
+    sweep = queries("qcontact_runs").find_last_sweep(connection)
+    waiting = count_waiting(connection)
     last_day, last_week = tally(day), tally(week)
     issues = issues_of(last_day["total"], last_day["by_status"]["failed"])
     return {
@@ -35,6 +36,7 @@ def read_status(connection: Connection, now: datetime) -> dict[str, Any]:
         "last_sync_at": last["synced_at"] if last else None,
         "last_sync_status": last["status"] if last else None,
         "last_sync_duration_seconds": (run["finished_at"] - run["started_at"]).total_seconds() if run else None,
+        "read_until": sweep["started_at"] if sweep else None,
         "pending_outbound": pushes.count_due(connection),
         **waiting,
         "failed_last_24h": last_day["by_status"]["failed"],
@@ -42,6 +44,12 @@ def read_status(connection: Connection, now: datetime) -> dict[str, Any]:
         "is_healthy": not issues,
         "health_issues": issues,
     }
+
+
+def count_waiting(connection: Connection) -> dict[str, int]:
+    """Return how many cases are yet to be read, conflicts are open, and cases left the list, by the contract's names."""
+    row: dict[str, int] = queries("qcontact_log").count_waiting(connection)
+    return row
 
 
 def issues_of(total: int, failed: int) -> list[str]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from pydantic import BaseModel
+
 from sql.database import Connection, queries
 from ticketing.events import UnitOfWork
+from ticketing.paging import fetch_planned
 from ticketing.qcontact_sync.cases import CaseOutcome, Outcome
 from ticketing.vocabulary import SyncDirection
 
@@ -17,6 +21,25 @@ COUNTS = ("processed", "created", "updated", "unchanged", "skipped", "conflicts"
 MOST_FAILURES = 100
 
 _COUNTED = {Outcome.CONFLICT: "conflicts"}
+
+
+class RunView(BaseModel):
+    """A run of the sync: `full` read everything, `recent` what was new, `one` a single case."""
+
+    id: UUID
+    job_id: UUID | None
+    direction: SyncDirection
+    scope: Scope
+    started_at: datetime
+    finished_at: datetime | None
+    processed: int
+    created: int
+    updated: int
+    unchanged: int
+    skipped: int
+    conflicts: int
+    failed: int
+    success_rate: float
 
 
 def begin(work: UnitOfWork, job_id: UUID | None, scope: Scope) -> UUID:
@@ -49,6 +72,12 @@ def find_of_job(connection: Connection, job_id: UUID) -> dict[str, Any] | None:
 def list_failures(connection: Connection, run_id: UUID) -> list[dict[str, Any]]:
     """Return what failed in a run, newest first, as far as an answer can hold."""
     return list(queries("qcontact_runs").list_failures_of_run(connection, run_id=run_id, row_limit=MOST_FAILURES))
+
+
+def list_runs(connection: Connection, after: UUID | None, limit: int) -> list[dict[str, Any]]:
+    """Return runs in the shape of RunView, newest first, after the one with that id."""
+    rows = fetch_planned(connection, queries("qcontact_runs").list_runs, after=after, row_limit=limit)
+    return [{**row, "success_rate": success_rate(row["processed"], row["failed"])} for row in rows]
 
 
 def summary(row: Mapping[str, Any]) -> dict[str, Any]:
