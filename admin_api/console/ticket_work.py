@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, request
-from werkzeug.datastructures import FileStorage
 
 from admin_api.api.attachments import UploadForm, take_in
 from admin_api.api.readiness import policy_in_force
@@ -110,9 +109,9 @@ def _step_changes(**changes: Any) -> StepChanges:
     return parsed(StepChanges, typed | changes)
 
 
-def _sent_files() -> list[FileStorage]:
+def _sent_files() -> list[object]:
     """Return the files of the form in hand; a browser sends a field that was left empty as a file without a name."""
-    sent = [one for one in form_of(UploadForm).file if one.filename]
+    sent: list[object] = [one for one in form_of(UploadForm).file if one.filename]
     if not sent:
         raise InvalidInput("Take or choose a photo or a file first", details={"file": "nothing was chosen"})
     return sent

@@ -157,3 +157,65 @@ where
     and (:after_at::timestamptz is null or (created_at, id) < (:after_at::timestamptz, :after_id::uuid))
 order by created_at desc, id desc
 limit :row_limit::bigint;
+
+-- name: list_qa_board(status, is_ready, project, see_all, see_user, see_contractor, see_teams, after_at, after_id, row_limit)
+-- Reads the tickets of one status that QA works through, oldest first. Run it unprepared: how common the status is
+-- decides by which index.
+select
+    t.id,
+    t.ticket_uid,
+    t.title,
+    t.status,
+    t.priority,
+    t.dr_number,
+    t.created_at,
+    t.updated_at,
+    t.qa_passed_check_id is not null as is_ready,
+    t.qa_readiness_check_at as checked_at,
+    p.name as project_name,
+    u.name as assigned_to_name,
+    (
+        select count(*)
+        from verification_steps as step
+        where step.ticket_id = t.id and step.is_complete
+    ) as steps_completed,
+    (
+        select count(*)
+        from qa_risk_acceptances as risk
+        where risk.ticket_id = t.id and risk.status = 'active'
+    ) as active_risks
+from tickets as t
+left join projects as p on t.project_id = p.id
+left join users as u on t.assigned_to = u.id
+where
+    t.status = :status::text
+    and (:is_ready::boolean is null or (t.qa_passed_check_id is not null) = :is_ready::boolean)
+    and (:project::uuid is null or t.project_id = :project::uuid)
+    and (
+        :see_all::boolean
+        or t.assigned_to = :see_user::uuid
+        or t.assigned_contractor_id = :see_contractor::uuid
+        or t.assigned_team_id = any(:see_teams::uuid [])
+    )
+    and (:after_at::timestamptz is null or (t.created_at, t.id) > (:after_at::timestamptz, :after_id::uuid))
+order by t.created_at asc, t.id asc
+limit :row_limit::bigint;
+
+-- name: count_qa_board(status, is_ready, project, see_all, see_user, see_contractor, see_teams, most)$
+-- Counts the tickets of one status that QA works through, no further than `most`.
+select count(*) as count
+from (
+    select 1
+    from tickets as t
+    where
+        t.status = :status::text
+        and (:is_ready::boolean is null or (t.qa_passed_check_id is not null) = :is_ready::boolean)
+        and (:project::uuid is null or t.project_id = :project::uuid)
+        and (
+            :see_all::boolean
+            or t.assigned_to = :see_user::uuid
+            or t.assigned_contractor_id = :see_contractor::uuid
+            or t.assigned_team_id = any(:see_teams::uuid [])
+        )
+    limit :most::bigint
+) as waiting;
