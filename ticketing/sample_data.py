@@ -29,6 +29,11 @@ class Person:
         """The address that only this person has."""
         return f"{self.name.lower().replace(' ', '.')}@{MAIL}"
 
+    @property
+    def phone(self) -> str:
+        """The number that only this person has; of a range that is nobody's in the samples of the gateways."""
+        return f"+2760000{1000 + PEOPLE.index(self)}"
+
 
 PEOPLE = (
     Person("Naledi Khumalo", "admin"),
@@ -69,6 +74,7 @@ def add(work: UnitOfWork) -> Added:
         emails=[one.email for one in PEOPLE],
         roles=[one.role for one in PEOPLE],
         contractor_ids=[_company_of(one) for one in PEOPLE],
+        phones=[one.phone for one in PEOPLE],
         now=work.now,
     )
     return Added(companies, people, _add_teams(work))
@@ -94,6 +100,7 @@ def _add_teams(work: UnitOfWork) -> int:
         first_names=[one.name.split()[0] for one in members],
         last_names=[one.name.split()[1] for one in members],
         leads=[one.leads for one in members],
+        phones=[one.phone for one in members],
         now=work.now,
     )
     return teams

@@ -26,19 +26,23 @@ ROWS = "200"
 WIDEST = 90
 
 
-def live(api: ApiClient, report_id: str) -> None:
-    """Take the first ticket of a report that can be through its life; on later runs show the one that has been."""
+def live(api: ApiClient, report_id: str) -> str | None:
+    """Take the first ticket of a report that can be through its life; on later runs show the one that has been.
+
+    Returns its id; None where no ticket can.
+    """
     heading("5. One ticket's whole life")
     ticket = _candidate(api, report_id)
     if ticket is None:
         out.print("no open ticket of the workbook has a DR, pole, PON and zone: nothing to show")
-        return
+        return None
     out.print(f"{ticket['ticket_uid']}, {ticket['dr_number']}: {ticket['title']}")
     if ticket["status"] == Status.OPEN:
         Life(api, ticket).whole()
     else:
         out.print("it had lived before")
     _timeline(api, ticket["id"])
+    return str(ticket["id"])
 
 
 def _candidate(api: ApiClient, report_id: str) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ import httpx
 from cli.api_client import ApiClient
 from cli.console import say
 from cli.demo.following import LOOK_EVERY, DemoFailed
+from cli.demo.sandboxes import Outside, outside
 from cli.system import connected, operator
 from runtime.settings import PREFIX, Settings, load_settings
 from ticketing import api_keys, sample_data
@@ -26,13 +27,20 @@ STOP_WITHIN = 60.0
 
 
 @contextmanager
-def running_system() -> Iterator[str]:
-    """Run `fibreflow up` for as long as the demo lasts; its output goes to a file that an error names."""
+def running_system() -> Iterator[tuple[str, Outside]]:
+    """Run `fibreflow up` and the sandboxes for as long as the demo lasts; its output goes to a file an error names."""
     settings = load_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    log = settings.data_dir / "demo.log"
     port = settings.api_port if _is_free(settings.api_port) else _free_port()
-    environment = {**os.environ, f"{PREFIX}API_PORT": str(port)}
+    with outside(f"http://127.0.0.1:{port}") as sandboxes:
+        environment = {**os.environ, **sandboxes.environment(), f"{PREFIX}API_PORT": str(port)}
+        with _running(settings, environment, port) as address:
+            yield address, sandboxes
+
+
+@contextmanager
+def _running(settings: Settings, environment: dict[str, str], port: int) -> Iterator[str]:
+    log = settings.data_dir / "demo.log"
     with log.open("wb") as output:
         system = subprocess.Popen(
             [sys.executable, "-m", "cli.main", "up"], env=environment, stdout=output, stderr=subprocess.STDOUT
@@ -40,7 +48,7 @@ def running_system() -> Iterator[str]:
     try:
         address = f"http://127.0.0.1:{port}"
         _wait_until_ready(system, address, log)
-        say(f"PostgreSQL, Redis, API, workers and scheduler run; the API answers on {address}")
+        say(f"PostgreSQL, Redis, sandboxes, API, workers and scheduler run; the API answers on {address}")
         yield address
     finally:
         _stop(system, settings, log)

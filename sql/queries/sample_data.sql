@@ -9,13 +9,16 @@ with added as (
 )
 select count(*) from added;
 
--- name: add_users(ids, names, emails, roles, contractor_ids, now)$
+-- name: add_users(ids, names, emails, roles, contractor_ids, phones, now)$
 -- Adds the sample people that are not there yet, each with one role; returns how many.
 with added as (
-    insert into users (id, name, email, roles, contractor_id, created_at, updated_at)
-    select given.id, given.name, given.email, array[given.role], given.contractor_id, :now::timestamptz, :now::timestamptz
-    from unnest(:ids::uuid[], :names::text[], :emails::text[], :roles::text[], :contractor_ids::uuid[])
-        as given (id, name, email, role, contractor_id)
+    insert into users (id, name, email, roles, contractor_id, phone, created_at, updated_at)
+    select
+        given.id, given.name, given.email, array[given.role], given.contractor_id, given.phone,
+        :now::timestamptz, :now::timestamptz
+    from unnest(
+        :ids::uuid[], :names::text[], :emails::text[], :roles::text[], :contractor_ids::uuid[], :phones::text[]
+    ) as given (id, name, email, role, contractor_id, phone)
     on conflict do nothing
     returning id
 )
@@ -35,15 +38,17 @@ with added as (
 )
 select count(*) from added;
 
--- name: add_team_members(ids, team_ids, user_ids, first_names, last_names, leads, now)$
+-- name: add_team_members(ids, team_ids, user_ids, first_names, last_names, leads, phones, now)$
 -- Puts the sample people into their teams; returns how many are new there.
 with added as (
-    insert into team_members (id, team_id, user_id, first_name, last_name, is_team_lead, created_at, updated_at)
+    insert into team_members (id, team_id, user_id, first_name, last_name, is_team_lead, phone, created_at, updated_at)
     select
-        given.id, given.team_id, given.user_id, given.first_name, given.last_name, given.is_team_lead,
+        given.id, given.team_id, given.user_id, given.first_name, given.last_name, given.is_team_lead, given.phone,
         :now::timestamptz, :now::timestamptz
-    from unnest(:ids::uuid[], :team_ids::uuid[], :user_ids::uuid[], :first_names::text[], :last_names::text[], :leads::boolean[])
-        as given (id, team_id, user_id, first_name, last_name, is_team_lead)
+    from unnest(
+        :ids::uuid[], :team_ids::uuid[], :user_ids::uuid[], :first_names::text[], :last_names::text[],
+        :leads::boolean[], :phones::text[]
+    ) as given (id, team_id, user_id, first_name, last_name, is_team_lead, phone)
     on conflict do nothing
     returning id
 )

@@ -33,6 +33,21 @@ LIFE = (
 )
 REPEAT_FAULTS = ("one escalation, open: 3 faults", "its infrastructure ticket is")
 
+CASES = (
+    "read 8 cases: 8 new, 0 changed, 0 failed, success 100 %",
+    "in progress, a note for the client",
+    "InProgress  ",
+    "The technician is on site; the drop cable has come off its clamp [FF:",
+)
+NOTICES = (
+    "handover_complete",
+    "delivered, ",
+    " 0 failed",
+    "QA rejected the work on ticket",
+    "it waited in the queue, and was placed",
+    "has it, with the photo",
+)
+
 
 def demo(data: Path) -> str:
     with socket.socket() as probe:
@@ -51,7 +66,7 @@ def left_over(folder: Path) -> list[psutil.Process]:
 def test_the_demo_tells_the_whole_journey_and_changes_nothing_the_second_time(tmp_path: Path) -> None:
     first = demo(tmp_path / "data")
     assert first.splitlines()[-1] == "demo: ok"
-    for part in (*IMPORTS, *LIFE, *REPEAT_FAULTS):
+    for part in (*IMPORTS, *LIFE, *REPEAT_FAULTS, *CASES, *NOTICES):
         assert part in first, first
     assert "nothing changed" not in first
 
