@@ -75,6 +75,13 @@ _STATES: dict[str, tuple[str, str]] = {
     "held": ("warning", "pause-circle"),
     "success": ("success", "check-circle"),
     "partial": ("warning", "exclamation-circle"),
+    # What became of the rows of an import, and how far an export is.
+    "created": ("success", "plus-circle"),
+    "updated": ("primary", "pencil"),
+    "duplicate": ("secondary", "files"),
+    "conflict": ("warning", "shuffle"),
+    "writing": ("primary", "pencil"),
+    "finished": ("success", "check-circle"),
     # How processes and services outside are.
     "alive": ("success", "heart-pulse"),
     "lost": ("danger", "heartbreak"),

@@ -31,7 +31,7 @@ PUBLIC = {
     ("POST", "/console/sign-out"),
 }
 # What everybody who is signed in may send: it concerns nobody but themselves.
-ONES_OWN = {"/console/theme"}
+ONES_OWN = {"/console/theme", "/console/exports/new"}
 
 
 @pytest.fixture
