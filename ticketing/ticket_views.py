@@ -135,19 +135,22 @@ def enrich(connection: Connection, ticket_id: UUID) -> dict[str, Any]:
     return enrichment
 
 
-def list_tickets(connection: Connection, actor: Actor, wanted: TicketFilter, request: PageRequest) -> Page:
+def list_tickets(
+    connection: Connection, actor: Actor, wanted: TicketFilter, request: PageRequest, *, depth: int = MAX_DEPTH
+) -> Page:
     """Return a page of the tickets that the actor may see, newest first, in the shape of TicketView.
 
-    What is searched for by its very number comes before what is newer. Raises InvalidInput for a cursor that is none,
-    and for a page by number that lies too deep.
+    What is searched for by its very number comes before what is newer. `depth` is how far the list is counted and
+    numbered, unless it is searched. Raises InvalidInput for a cursor that is none, and for a page by number that lies
+    too deep.
     """
     after = request.after
     sight = load_sight(connection, actor)
     filters = filter_parameters(connection, wanted)
     if wanted.search and wanted.search.strip():
         return _search(connection, filters, sight, wanted.search, request)
-    counted = _count(connection, filters, sight)
-    require_depth(request, counted)
+    counted = _count(connection, filters, sight, depth)
+    require_depth(request, counted, depth=depth)
     rows = _rows(
         connection,
         filters,
@@ -157,7 +160,7 @@ def list_tickets(connection: Connection, actor: Actor, wanted: TicketFilter, req
         limit=request.size + 1,
         skip=request.skip,
     )
-    return page_of(rows, request, counted=counted)
+    return page_of(rows, request, counted=counted, depth=depth)
 
 
 def _search(connection: Connection, filters: dict[str, Any], sight: Sight, search: str, request: PageRequest) -> Page:
@@ -225,8 +228,8 @@ def _rows(
     return fetch_planned(connection, queries("tickets").list_tickets, **parameters)
 
 
-def _count(connection: Connection, filters: dict[str, Any], sight: Sight) -> int:
-    parameters = {**filters, **sight.parameters(), "most": MAX_DEPTH + 1}
+def _count(connection: Connection, filters: dict[str, Any], sight: Sight, depth: int) -> int:
+    parameters = {**filters, **sight.parameters(), "most": depth + 1}
     counted = fetch_planned(connection, queries("tickets").count_tickets, **parameters)
     return int(counted[0]["count"])
 

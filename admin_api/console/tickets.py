@@ -5,6 +5,8 @@ Both read what the list of the API reads, with the same filters, which live in t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from flask import render_template, request, url_for
@@ -26,6 +28,7 @@ pages = ConsolePages("tickets")
 
 ON_BOARD = tuple(status for status in Status if status not in TERMINAL_STATUSES)
 CARDS = 12
+COUNTED = 500
 _PLACE = ("page", "pageSize", "cursor")
 
 
@@ -51,20 +54,33 @@ def show_board() -> str:
     query = query_of(TicketQuery)
     wanted = [query.status] if query.status else list(ON_BOARD)
     with platform().read() as connection:
-        columns = [_column(connection, query, status) for status in wanted]
+        columns = _columns(connection, query, wanted)
         choices = load_choices(connection)
-    return render_template("console/tickets_board.html", columns=columns, cards=CARDS, **_around(query, choices))
+    return render_template("console/tickets_board.html", columns=columns, **_around(query, choices))
 
 
-def _column(connection: Connection, query: TicketQuery, status: Status) -> dict[str, Any]:
-    wanted = query.model_copy(update={"status": status}).filter()
-    page = ticket_views.list_tickets(connection, actor(), wanted, PageRequest(size=CARDS))
-    return {
-        "status": status.value,
-        "page": page,
-        "tickets": rows_of(connection, page.rows),
-        "all": address_of("list_tickets", status=status.value),
+def _columns(connection: Connection, query: TicketQuery, statuses: Iterable[Status]) -> list[dict[str, Any]]:
+    """Return the newest tickets in each status with how many there are, counted no further than COUNTED."""
+    pages = {
+        status: ticket_views.list_tickets(
+            connection,
+            actor(),
+            query.model_copy(update={"status": status}).filter(),
+            PageRequest(size=CARDS),
+            depth=COUNTED,
+        )
+        for status in statuses
     }
+    rows = iter(rows_of(connection, [ticket for page in pages.values() for ticket in page.rows]))
+    return [
+        {
+            "status": status.value,
+            "page": page,
+            "tickets": list(islice(rows, len(page.rows))),
+            "all": address_of("list_tickets", status=status.value),
+        }
+        for status, page in pages.items()
+    ]
 
 
 def address_of(view: str, **changes: Any) -> str:

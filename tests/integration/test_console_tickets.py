@@ -125,6 +125,7 @@ class TestLooking:
         self, manager: FlaskClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("admin_api.console.tickets.CARDS", 1)
+        monkeypatch.setattr("admin_api.console.tickets.COUNTED", 1)
         create(platform)
         newer = create(platform)
         text = text_of(manager, BOARD)
@@ -141,6 +142,7 @@ class TestLooking:
         ]
         assert newer["ticket_uid"] in text
         assert "All of them" in text
+        assert '<span class="count">1+</span>' in text
         assert re.findall(r'id="column-(\w+)"', text_of(manager, f"{BOARD}?status=closed")) == ["closed"]
 
     def test_a_row_costs_no_statement_of_its_own(
