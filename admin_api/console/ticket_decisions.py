@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -115,18 +115,19 @@ def person(does: str) -> UUID:
 def _decision() -> dict[str, Any]:
     given: dict[str, Any] = {name: request.form[name] for name in FIELDS if request.form.get(name)}
     if until := request.form.get("covered_until"):
-        given["guarantee_expires_at"] = end_of_day(_day(until))
+        given["guarantee_expires_at"] = _end_of(until)
     return given
 
 
-def _day(text: str) -> date:
+def _end_of(text: str) -> datetime:
+    problem = "must be a day, like 2026-11-22"
     try:
         day = day_of(text)
-    except ValueError:
-        day = None
-    if day is None:
-        raise InvalidInput("covered_until: must be a day", details={"covered_until": "must be a day, like 2026-11-22"})
-    return day
+        if day is not None:
+            return end_of_day(day)
+    except ValueError as error:
+        raise InvalidInput(f"covered_until: {problem}", details={"covered_until": problem}) from error
+    raise InvalidInput(f"covered_until: {problem}", details={"covered_until": problem})
 
 
 def _decide(ticket_id: str, given: Callable[[], dict[str, Any]], said: str) -> Response:

@@ -70,7 +70,14 @@ def review_photo(ticket_id: str, step: str) -> Response:
 def add_photos(ticket_id: str, step: str) -> Response:
     """Take photos of a step; each is inspected as soon as it is here."""
     wanted, number = ticket_id_of(ticket_id), verification.parse_step_number(step)
-    added = take_in(wanted, _sent_files(), Said(step_number=number, is_evidence=True))
+    added = take_in(wanted, _sent_files(), Said(step_number=number))
+    if not all(one["is_evidence"] for one in added):
+        return done(
+            "Kept among the files: only a photo counts for a step",
+            "console_ticket.show_ticket",
+            ticket_id=wanted,
+            _anchor="files",
+        )
     said = "The photo is here and is" if len(added) == 1 else f"{len(added)} photos are here and are"
     return _at_step(f"{said} being inspected", wanted, number)
 

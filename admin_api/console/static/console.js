@@ -6,7 +6,7 @@ const $ = (wanted, within = document) => [...within.querySelectorAll(wanted)];
 // Refresh: elements with data-live are brought up to date from the page itself; an unchanged page is one 304.
 let tag = null, failures = 0;
 function busy() {
-  const typing = document.activeElement && document.activeElement.matches("input:not([type=checkbox]), textarea, select");
+  const typing = document.activeElement && document.activeElement.matches("input:not([type=checkbox], [type=file]), textarea, select");
   return document.hidden || typing || $("[data-live] input[type=checkbox]:checked").length > 0
     || $("[data-live] details[open]").length > 0;
 }
