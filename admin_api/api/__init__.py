@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from admin_api.api import (
     attachments,
+    attention,
     audit,
     billing,
     bulk_actions,
@@ -24,6 +25,7 @@ from admin_api.api import (
     notes,
     notice_sessions,
     notifications,
+    qa_board,
     qcontact,
     qcontact_assignees,
     qcontact_runs,
@@ -46,6 +48,7 @@ from admin_api.blueprints import Blueprint
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     attachments.api,
+    attention.api,
     audit.api,
     billing.api,
     bulk_actions.api,
@@ -66,6 +69,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     notes.api,
     notice_sessions.api,
     notifications.api,
+    qa_board.api,
     qcontact.api,
     qcontact_assignees.api,
     qcontact_runs.api,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response
 from pydantic import BaseModel, ConfigDict
 
@@ -43,11 +45,7 @@ def list_schedules() -> Response:
 @requires(*READERS)
 def show_schedule(name: str) -> Response:
     """Show a schedule with its last sixty runs."""
-    with platform().read() as connection:
-        row = next((row for row in views.list_schedules(connection, now()) if row["name"] == name), None)
-        if row is None:
-            raise NotFound(f"No schedule is called {name!r}")
-        return success({**row, "last_runs": views.schedule_runs(connection, name)})
+    return success(read_schedule(name))
 
 
 @api.post("/schedules/<name>/run")
@@ -79,3 +77,12 @@ def resume_schedule(name: str) -> Response:
     with unit_of_work() as work:
         operations.resume_schedule(work, name, reason)
     return success({"name": name, "paused_until": None}, "The schedule goes on")
+
+
+def read_schedule(name: str) -> dict[str, Any]:
+    """Return a schedule with its last sixty runs. Raises NotFound."""
+    with platform().read() as connection:
+        row = next((row for row in views.list_schedules(connection, now()) if row["name"] == name), None)
+        if row is None:
+            raise NotFound(f"No schedule is called {name!r}")
+        return {**row, "last_runs": views.schedule_runs(connection, name)}

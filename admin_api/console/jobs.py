@@ -6,11 +6,12 @@ followed and stopped like any other.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from flask import Response, render_template, request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import from_json, to_json
 
 from admin_api.api.jobs import OPERATORS, READERS, JobQuery, read_job
 from admin_api.auth import requires
@@ -20,9 +21,9 @@ from admin_api.console.pages import ConsolePages, back_to_list, done
 from admin_api.context import platform, unit_of_work
 from admin_api.keyset import keyset
 from admin_api.requests import Reason, parse_uuid
-from jobs import operations, views
+from jobs import operations, running_again, views
 from jobs.kinds.act_on_jobs import ActOnJobs, act_on_jobs
-from jobs.ledger import STATES
+from jobs.ledger import FINISHED, STATES
 from jobs.operations import ACTS_ON, COUNT_CAP, Action, BulkFilter
 from jobs.queues import QUEUES
 from runtime.identifiers import uuid7
@@ -30,8 +31,15 @@ from runtime.identifiers import uuid7
 pages = ConsolePages("jobs")
 
 # The filters of the list that an action over many can have as well.
-BULK_FILTERS = ("state", "kind", "queue", "tag", "error_text")
+BULK_FILTERS = ("state", "kind", "queue", "tag", "error_text", "fingerprint")
 PER_SECOND = 50
+
+
+def _from_json(text: Any) -> Any:
+    try:
+        return from_json(str(text))
+    except ValueError as error:
+        raise ValueError(f"this is no JSON: {error}") from None
 
 
 class ReasonForm(BaseModel):
@@ -46,25 +54,41 @@ class ReasonForm(BaseModel):
         return (self.reason or "").strip() or None
 
 
-class BulkForm(BaseModel):
-    """An action over all jobs that a filter chooses."""
+class ManyQuery(BaseModel):
+    """What is to be done with all jobs that a filter chooses."""
 
     model_config = ConfigDict(extra="ignore")
 
-    action: Literal["retry", "cancel", "discard"]
+    action: Literal["retry", "cancel", "discard"] = "retry"
     state: str | None = None
     kind: str | None = None
     queue: str | None = None
     tag: str | None = None
     error_text: str | None = Field(default=None, max_length=200)
-    expected: int = Field(ge=0)
-    up_to_id: UUID
+    fingerprint: UUID | None = None
     per_second: int = Field(default=PER_SECOND, ge=1, le=5_000)
-    reason: Reason
 
     def chosen(self) -> BulkFilter:
         """Return which jobs it concerns."""
         return BulkFilter(**{name: getattr(self, name) or None for name in BULK_FILTERS})
+
+
+class BulkForm(ManyQuery):
+    """An action over all jobs that were counted, and why."""
+
+    action: Literal["retry", "cancel", "discard"]
+    expected: int = Field(ge=0)
+    up_to_id: UUID
+    reason: Reason
+
+
+class AgainForm(BaseModel):
+    """With which arguments a job is to be run again, as JSON, and why."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    arguments: Annotated[dict[str, Any], BeforeValidator(_from_json)]
+    reason: Reason
 
 
 @pages.page("/jobs")
@@ -102,7 +126,9 @@ def show_job(job_id: str) -> str:
     with platform().read() as connection:
         lines = views.show_log(connection, job["id"])
         audit = views.list_audit(connection, target_type="job", target_id=str(job["id"]))
-    return render_template("console/job.html", job=job, log=_by_fence(lines), audit=audit, allowed=_allowed(job))
+    return render_template(
+        "console/job.html", job=job, log=_by_fence(lines), audit=audit, allowed=_allowed(job), can_edit=_can_edit(job)
+    )
 
 
 @pages.action("/jobs/<job_id>/retry", again=show_job)
@@ -130,19 +156,17 @@ def discard(job_id: str) -> Response:
 @requires(*OPERATORS)
 def ask_about_many() -> str:
     """Count the jobs that an action over many would concern, and ask for the reason: the set is frozen here."""
-    chosen = {name: request.values.get(name) or None for name in BULK_FILTERS}
-    asked = request.values.get("action")
-    action: Action = next((known for known in ACTS_ON if known == asked), "retry")
+    query = query_of(ManyQuery) if request.method == "GET" else form_of(ManyQuery)
     with unit_of_work() as work:
-        number = operations.count_bulk(work, action, BulkFilter(**chosen))
+        number = operations.count_bulk(work, query.action, query.chosen())
     return render_template(
         "console/jobs_many.html",
-        chosen=chosen,
-        action=action,
+        chosen=query.chosen().model_dump(include=set(BULK_FILTERS)),
+        action=query.action,
         number=number,
         capped=number >= COUNT_CAP,
         up_to_id=uuid7(),
-        per_second=PER_SECOND,
+        per_second=query.per_second,
         acts_on=ACTS_ON,
     )
 
@@ -165,6 +189,30 @@ def act_on_many() -> Response:
     return done("The action has begun: this is its job. Cancelling it stops it", ".show_job", job_id=job.id)
 
 
+@pages.page("/jobs/<job_id>/run-again")
+@requires(*OPERATORS)
+def edit_arguments(job_id: str) -> str:
+    """Show a job's arguments to be changed; what its kind redacts is not among them."""
+    job = read_job(parse_uuid(job_id, "Invalid job ID"))
+    registry = platform().registry
+    with platform().read() as connection:
+        arguments = running_again.editable_arguments(connection, registry, job["id"])
+    hidden = sorted(registry.get(job["kind"]).redact & set(job["arguments"]))
+    return render_template(
+        "console/job_again.html", job=job, arguments=to_json(arguments, indent=2).decode(), hidden=hidden
+    )
+
+
+@pages.action("/jobs/<job_id>/run-again", again=edit_arguments)
+@requires(*OPERATORS)
+def run_again(job_id: str) -> Response:
+    """Run a finished job again as a new one, with the arguments that were typed."""
+    wanted, form = parse_uuid(job_id, "Invalid job ID"), form_of(AgainForm)
+    with unit_of_work() as work:
+        job = running_again.run_again(work, platform().registry, wanted, form.arguments, form.reason)
+    return done("A new job has been queued: this is it", ".show_job", job_id=job.id)
+
+
 def _act(job_id: str, action: Action, said: str) -> Response:
     reason = form_of(ReasonForm).given()
     with unit_of_work() as work:
@@ -176,6 +224,10 @@ def _act(job_id: str, action: Action, said: str) -> Response:
 
 def _allowed(job: dict[str, Any]) -> list[Action]:
     return [action for action, states in ACTS_ON.items() if job["state"] in states]
+
+
+def _can_edit(job: dict[str, Any]) -> bool:
+    return job["state"] in FINISHED and job["kind"] in platform().registry
 
 
 def _by_fence(lines: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:

@@ -36,7 +36,7 @@ from shown
 left join lateral (
     select jobs.id, jobs.error_message
     from jobs
-    where jobs.fingerprint = shown.fingerprint and jobs.state in ('discarded', 'retryable')
+    where jobs.fingerprint = shown.fingerprint
     order by jobs.id desc
     limit 1
 ) as newest on true
