@@ -8,9 +8,17 @@ from jobs.kinds.write_notice import enqueue_sending
 from jobs.operations import audit
 from jobs.work import Work
 from runtime.settings import Settings
-from ticketing.notices import contacts, holds
-from ticketing.notices.requests import NoticesNotSetUp
+from ticketing.notices import contacts, holds, requests
+from ticketing.notices.requests import NewNotice, NoticesNotSetUp
 from ticketing.notices.rules import Limits
+from ticketing.notices.writing import Written
+
+
+def ask(work: Work, settings: Settings, new: NewNotice) -> Written:
+    """Write the notice that somebody asks for. Raises NoticesNotSetUp, and as `ticketing.notices.requests.ask` does."""
+    written = requests.ask(work, new, limits_to_send(settings))
+    enqueue_sending(work, written)
+    return written
 
 
 def hold(work: Work, notice_id: UUID, reason: str) -> None:

@@ -16,7 +16,6 @@ from admin_api.idempotency import idempotent
 from admin_api.requests import Moment, Reason, parse_uuid
 from admin_api.responses import Failure, Success, success
 from jobs import notice_requests
-from jobs.kinds.write_notice import enqueue_sending
 from ticketing.errors import InvalidInput
 from ticketing.notices import compliance, contacts, requests, views
 from ticketing.notices.compliance import ComplianceView
@@ -109,10 +108,11 @@ class NoticeAnswer(Success):
 
 
 class NoticePage(BaseModel):
-    """Notices, the newest first; `total`, `by_status` and `delivery_rate` are of all that match."""
+    """Notices, the newest first; `total`, `by_status` and `delivery_rate` are of the newest 10,000 that match."""
 
     notifications: list[NoticeView]
     total: int
+    total_is_capped: bool
     by_status: dict[NotificationStatus, int]
     delivery_rate: float
 
@@ -179,10 +179,8 @@ def ask_for_notice(body: NewNotice) -> Response:
 
     Answers 200 with the earlier one where the same was asked for less than five minutes ago.
     """
-    limits = notice_requests.limits_to_send(platform().settings)
     with unit_of_work() as work:
-        written = requests.ask(work, body, limits)
-        enqueue_sending(work, written)
+        written = notice_requests.ask(work, platform().settings, body)
         notice_id = _id_of(written.notice_id)
         notice = views.read_notice(work.connection, actor(), notice_id)
     if written.repeated:
@@ -202,6 +200,7 @@ def read_status(query: StatusQuery) -> Response:
     data = {
         "notifications": found.rows,
         "total": found.total,
+        "total_is_capped": found.total_is_capped,
         "by_status": found.by_status,
         "delivery_rate": found.delivery_rate,
     }

@@ -16,7 +16,7 @@ from admin_api.api.timeline import TimelineQuery
 from admin_api.auth import requires
 from admin_api.console.choices import load_choices, with_present
 from admin_api.console.forms import form_of, query_of
-from admin_api.console.pages import ConsolePages, done
+from admin_api.console.pages import ConsolePages, done, may
 from admin_api.console.ticket_moves import moves_for
 from admin_api.console.ticket_panels import panels_of
 from admin_api.console.ticket_rows import rows_of
@@ -38,7 +38,7 @@ from ticketing.ticket_changes import ASSIGNEE_FIELDS, version
 from ticketing.ticket_input import TicketChanges
 from ticketing.timeline import views as timeline
 from ticketing.timeline.views import ActivityFilter
-from ticketing.vocabulary import FaultCause, Priority
+from ticketing.vocabulary import FaultCause, Priority, RecipientType
 
 pages = ConsolePages("ticket")
 
@@ -201,6 +201,8 @@ def _forms(connection: Connection, ticket: Mapping[str, Any]) -> dict[str, Any]:
         "may_assign": may_set(actor(), status, "assigned_to"),
         "may_prioritise": may_set(actor(), status, "priority"),
         "may_attribute": may_set(actor(), status, "fault_cause"),
+        "may_write": platform().settings.waha_url is not None and may("console_ticket_messages.write"),
+        "recipients": [who.value for who in RecipientType],
         "causes": [cause.value for cause in FaultCause],
         "priorities": [priority.value for priority in Priority],
     }

@@ -14,6 +14,7 @@ from admin_api.app import create_app
 from tests.console import open_console, send
 from tests.factories import make_contractor, make_drop, make_project, make_team, make_user
 from tests.factories_access import make_api_key
+from tests.factories_notices import GATEWAY
 from tests.factories_sla import create
 from ticketing import tickets
 from ticketing.people import SYSTEM
@@ -224,6 +225,25 @@ class TestDoing:
         assert now_of(platform, ticket)["fault_cause"] is None
         done(act(other, ticket, "fault-cause", answer, fault_cause="vandalism", fault_cause_details="A spade"))
         assert now_of(platform, ticket)["fault_cause"] == "vandalism"
+
+    def test_somebody_is_written_to_about_it(
+        self, manager: FlaskClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(platform, "settings", platform.settings.model_copy(update=GATEWAY))
+        ticket = create(platform, source="qcontact", external_id="1001", client_name="J Nkosi")
+        text = text_of(manager, page_of(ticket))
+        assert "Case 1001" in text
+        assert f"/console/qcontact/tickets/{ticket['id']}/resync" in text
+        to = {"recipient_type": "client", "recipient_name": "J Nkosi", "recipient_phone": "082 555 0101"}
+        refused = act(manager, ticket, "messages", **to | {"recipient_phone": "12"}, message_content="We come today")
+        assert refused.status_code == 422
+        assert "We come today</textarea>" in refused.get_data(as_text=True)
+        done(act(manager, ticket, "messages", **to, message_content="We come today"))
+        text = text_of(manager, f"{page_of(ticket)}?kind=message")
+        assert "We come today" in text
+        assert "0825550101" not in text
+        again = act(manager, ticket, "messages", **to, message_content="We come today")
+        assert "less than five minutes ago" in text_of(manager, again.location)
 
     def test_too_many_names_are_narrowed(self, manager: FlaskClient, platform: Platform) -> None:
         ticket = create(platform)
