@@ -27,6 +27,7 @@ from admin_api.console.frame import address_with
 from admin_api.console.pages import ConsolePages, done
 from admin_api.context import now, platform, unit_of_work
 from jobs.kinds.import_weekly_report import confirm
+from sql.database import Connection
 from ticketing.weekly_reports import service, views
 from ticketing.weekly_reports.differences import FINISHED
 
@@ -42,7 +43,8 @@ OUTCOMES: Final = {
     "rejected": "rejected_count",
 }
 # What of a preview can be looked at more closely; `difference` is the week-on-week one.
-PREVIEWED: Final = ("new", "changed", "conflict", "rejected", "difference", "columns")
+PREVIEWED: Final = ("new", "changed", "conflict", "rejected", "warnings", "difference", "columns")
+WARNINGS_SHOWN: Final = 50
 _STEPS: Final = {"uploaded": 2, "checking": 2, "previewed": 3, "importing": 4, "finished": 5}
 
 
@@ -96,15 +98,16 @@ def show_import(report_id: str) -> str:
     with platform().read() as connection:
         report = views.detail(connection, wanted, batch_rows=size, now=now())
         checked = views.preview(connection, wanted)
-        rows, cursor = _rows(connection, report, query)
-    step = _step(report, checked)
+        step = _step(report, checked)
+        show = _shown(checked["preview"] or {}) if step == _STEPS["previewed"] else ""
+        rows, cursor = _rows(connection, report, query, show)
     return render_template(
         "console/import.html",
         report=report,
         checked=checked,
         preview=checked["preview"] or {},
         step=step,
-        show=_shown(checked["preview"] or {}) if step == _STEPS["previewed"] else "",
+        show=show,
         outcomes=OUTCOMES,
         outcome=query.outcome,
         rows=rows,
@@ -132,8 +135,12 @@ def download_rejected(report_id: str) -> Response:
     return rejected_workbook(parse_report_id(report_id))
 
 
-def _rows(connection: Any, report: dict[str, Any], query: RowsQuery) -> tuple[list[dict[str, Any]], int | None]:
-    """Return the rows that are settled; before an import has begun its preview tells of them."""
+def _rows(
+    connection: Connection, report: dict[str, Any], query: RowsQuery, show: str
+) -> tuple[list[dict[str, Any]], int | None]:
+    """Return the rows that are settled; before an import has begun its preview tells of them, but for warnings."""
+    if show == "warnings":
+        return views.rows(connection, report["id"], outcome="warning", after_row=0, limit=WARNINGS_SHOWN)[0], None
     if report["phase"] not in ("importing", "finished"):
         return [], None
     return views.rows(connection, report["id"], outcome=query.outcome, after_row=query.cursor, limit=query.limit)
