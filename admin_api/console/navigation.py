@@ -27,24 +27,28 @@ class Entry:
 
 _TICKET = tuple(
     f"console_ticket{part}"
-    for part in ("", "_edit", "_new", "_notes", "_bulk", "_work", "_photos", "_decisions", "_handover")
+    for part in ("", "_edit", "_new", "_notes", "_bulk", "_messages", "_work", "_photos", "_decisions", "_handover")
 )
+_IMPORTS = ("console_drop_imports",)
+_WHATSAPP = ("console_triage", "console_contacts")
 
 MENU: dict[str, tuple[Entry, ...]] = {
     "Work": (
         Entry("Now", "speedometer2", "console_now.show", "n", on_phone=True),
         Entry("Tickets", "ticket-detailed", "console_tickets.list_tickets", "t", on_phone=True, also=_TICKET),
         Entry("QA board", "clipboard-check", "console_qa.show_board", "b", on_phone=True),
-        Entry("Imports", "file-earmark-spreadsheet", "console_imports.list_imports", "i"),
+        Entry("Imports", "file-earmark-spreadsheet", "console_imports.list_imports", "i", also=_IMPORTS),
         Entry("Handover", "box-arrow-right", "console_handover.show_centre", "h"),
         Entry("Repeat faults", "bullseye", "console_repeat_faults.list_escalations", "r"),
         Entry("Risks", "shield-exclamation", "console_risks.list_risks", "k"),
         Entry("Fault trends", "bar-chart", "console_faults.show_trends", "f"),
         Entry("SLA", "stopwatch", "console_sla.show", "l"),
+        Entry("Exports", "download", "console_exports.list_exports", "e"),
     ),
     "Outside": (
         Entry("QContact", "arrow-left-right", "console_qcontact.show", "c"),
-        Entry("WhatsApp", "chat-dots", "console_whatsapp.show", "w", on_phone=True),
+        Entry("WhatsApp", "chat-dots", "console_whatsapp.show", "w", on_phone=True, also=_WHATSAPP),
+        Entry("Services", "plug", "console_services.list_services", "o"),
     ),
     "Operations": (
         Entry("Jobs", "list-task", "console_jobs.list_jobs", "j", on_phone=True),
