@@ -11,7 +11,7 @@ function busy() {
     || $("[data-live] details[open]").length > 0;
 }
 async function refresh() {
-  if (!$("[data-live]").length || busy()) return;
+  if (busy()) return;
   try {
     const answer = await fetch(location.href, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
     if (answer.status === 304) return;
@@ -30,8 +30,11 @@ async function refresh() {
   const stale = document.getElementById("stale");
   if (stale) stale.hidden = failures < 2;
 }
-if ($("[data-live]").length) setInterval(refresh, EVERY);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+// A page that is shown again because an action was refused has the action's address: there is nothing to read there.
+if ($("[data-live]").length && !("refused" in document.body.dataset)) {
+  setInterval(refresh, EVERY);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+}
 
 // Ticking rows: a range with shift, all with the box in the head, and the number of ticked rows beside the actions.
 let last = null;
