@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
 
 from admin_api.app import create_app
 from admin_api.console.sign_in_links import link_for
+from tests.acceptance.browser.stage import serving, working
 from tests.factories_access import make_key
-from tests.running import run_jobs
 from ticketing.people import Role
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
     from jobs.platform import Platform
 
@@ -38,8 +35,8 @@ ARGUMENTS = (
     "--disable-dev-shm-usage",
 )
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
-DESK = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 Person = Callable[..., "Page"]
 
@@ -76,31 +73,8 @@ def app(platform: Platform) -> Flask:
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
     """Where the console is served."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@contextmanager
-def working(platform: Platform) -> Iterator[None]:
-    """Run the jobs that become available, beside the test, as a worker would."""
-    over = threading.Event()
-
-    def work() -> None:
-        while not over.wait(0.05):
-            run_jobs(platform)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    with serving(app) as served:
+        yield served
 
 
 @pytest.fixture

@@ -1,0 +1,158 @@
+"""A furnished console: an installation in which everything that the console shows has something to show.
+
+Its data come from the services themselves: the sample workbooks are imported, one ticket lives its whole life, cases
+come in from QContact's sandbox, notices go out through WAHA's, and a few jobs fail.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Flask
+from werkzeug.serving import make_server
+
+from admin_api.app import create_app
+from cli import samples
+from cli.api_client import ApiClient
+from cli.demo.imports import import_drops, import_weekly
+from cli.demo.life import live
+from cli.demo.qcontact import sync_cases
+from cli.demo.repeat_faults import three_faults
+from cli.demo.sandboxes import Outside, outside
+from cli.seed import Wanted, write_history
+from cli.system import environment_of
+from jobs import operations, schedules
+from jobs.kinds import import_drops as import_drops_job
+from jobs.platform import Platform
+from jobs.queues import QUEUES
+from runtime.settings import Settings, load_settings
+from tests.factories_access import make_api_key
+from tests.running import run_jobs
+from tests.stand_in import StandIn
+from ticketing import sample_data
+from ticketing.people import SYSTEM
+
+PATIENCE = 60.0
+STRANGER, LOST = "27600002001", "Good day, our fibre is down since the storm and nobody answers the phone"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A furnished installation: its platform and app, where it is served, and the sandboxes beside it."""
+
+    platform: Platform
+    app: Flask
+    address: str
+    outside: Outside
+
+
+@contextmanager
+def furnished(settings: Settings, tickets: int = 40, photos: int = 24) -> Iterator[Stage]:
+    """Lend a furnished installation on an empty migrated database; a worker runs beside it."""
+    port = _free_port()
+    with ExitStack() as stack:
+        sandboxes = stack.enter_context(outside(f"http://127.0.0.1:{port}"))
+        whole = load_settings({**environment_of(settings), **sandboxes.environment()}, api_rate_limit="100000/minute")
+        platform = stack.enter_context(closing(Platform.connect(whole)))
+        platform.declare()
+        app = create_app(platform=platform)
+        address = stack.enter_context(serving(app, port))
+        stack.enter_context(working(platform))
+        stage = Stage(platform, app, address, sandboxes)
+        _furnish(stage, tickets, photos)
+        yield stage
+
+
+@contextmanager
+def serving(app: Flask, port: int = 0) -> Iterator[str]:
+    """Serve an app on loopback and lend its address."""
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def working(platform: Platform) -> Iterator[None]:
+    """Run the jobs that become available, beside the test, as a worker would."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(0.05):
+            run_jobs(platform)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _furnish(stage: Stage, tickets: int, photos: int) -> None:
+    platform = stage.platform
+    with platform.begin(SYSTEM) as work:
+        sample_data.add(work)
+        schedules.declare(work.connection, platform.registry, work.now)
+    write_history(platform, SYSTEM, Wanted(tickets, photos))
+    StandIn(platform, list(QUEUES))
+    with ApiClient(stage.address, make_api_key(platform, "admin", name="Nomsa Khumalo")) as api:
+        import_drops(api, samples.DROPS)
+        report_id, _ = import_weekly(api, samples.WEEKLY_REPORT)
+        live(api, report_id)
+        three_faults(api)
+        sync_cases(api, stage.outside.qcontact)
+    stage.outside.waha.inbound(STRANGER, LOST)
+    _fail(platform)
+    _rest(platform)
+
+
+def _fail(platform: Platform) -> None:
+    """Leave jobs that could not do what they were to do: registers whose files are gone. One of them is given up."""
+    registers = [
+        import_drops_job.ImportDrops(storage_key=f"gone/{n}", filename="HLD_Home.xlsx", sha256="0") for n in "ab"
+    ]
+    with platform.begin(SYSTEM) as work:
+        jobs = work.enqueue_many(import_drops_job.import_drops, registers)
+    _rest(platform)
+    with platform.begin(SYSTEM) as work:
+        operations.act_on_job(work, jobs[0].id, "discard", "The file was deleted by mistake")
+        operations.pause_schedule(
+            work, "sweep_guarantees", work.now + timedelta(days=2), "Terms are being renegotiated"
+        )
+        operations.limit_queue(work, platform.registry, "imports", 2, "Leave room for the workers")
+
+
+def _rest(platform: Platform) -> None:
+    """Wait until nothing is left to do now."""
+
+    def idle() -> bool:
+        with platform.read() as connection:
+            row = connection.execute(
+                "select count(*) as n from jobs where state in ('available', 'running')"
+            ).fetchone()
+        return row is not None and row["n"] == 0
+
+    deadline = time.monotonic() + PATIENCE
+    while not idle():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+    return number
