@@ -195,29 +195,35 @@ where
 order by n.created_at desc, n.id desc
 limit :row_limit::bigint;
 
--- name: count_notices(ticket_id, statuses, recipient_type, sent_after, sent_before, held, see_all, see_user, see_contractor, see_teams)^
--- Counts the notices that list_notices lists, by how far they got. Run it unprepared.
+-- name: count_notices(ticket_id, statuses, recipient_type, sent_after, sent_before, held, see_all, see_user, see_contractor, see_teams, most)^
+-- Counts the notices that list_notices lists, by how far they got, but no further than the newest `most`. Run it
+-- unprepared.
 select
-    count(*) filter (where n.status = 'pending') as pending,
-    count(*) filter (where n.status = 'sent') as sent,
-    count(*) filter (where n.status = 'delivered') as delivered,
-    count(*) filter (where n.status = 'read') as read,
-    count(*) filter (where n.status = 'failed') as failed
-from whatsapp_notifications as n
-left join tickets as t on n.ticket_id = t.id
-where
-    (:ticket_id::uuid is null or n.ticket_id = :ticket_id::uuid)
-    and (:statuses::text [] is null or n.status = any(:statuses::text []))
-    and (:recipient_type::text is null or n.recipient_type = :recipient_type::text)
-    and (:sent_after::timestamptz is null or n.sent_at >= :sent_after::timestamptz)
-    and (:sent_before::timestamptz is null or n.sent_at < :sent_before::timestamptz)
-    and (:held::boolean is null or (n.held_at is not null) = :held::boolean)
-    and (
-        :see_all::boolean
-        or t.assigned_to = :see_user::uuid
-        or t.assigned_contractor_id = :see_contractor::uuid
-        or t.assigned_team_id = any(:see_teams::uuid [])
-    );
+    count(*) filter (where counted.status = 'pending') as pending,
+    count(*) filter (where counted.status = 'sent') as sent,
+    count(*) filter (where counted.status = 'delivered') as delivered,
+    count(*) filter (where counted.status = 'read') as read,
+    count(*) filter (where counted.status = 'failed') as failed
+from (
+    select n.status
+    from whatsapp_notifications as n
+    left join tickets as t on n.ticket_id = t.id
+    where
+        (:ticket_id::uuid is null or n.ticket_id = :ticket_id::uuid)
+        and (:statuses::text [] is null or n.status = any(:statuses::text []))
+        and (:recipient_type::text is null or n.recipient_type = :recipient_type::text)
+        and (:sent_after::timestamptz is null or n.sent_at >= :sent_after::timestamptz)
+        and (:sent_before::timestamptz is null or n.sent_at < :sent_before::timestamptz)
+        and (:held::boolean is null or (n.held_at is not null) = :held::boolean)
+        and (
+            :see_all::boolean
+            or t.assigned_to = :see_user::uuid
+            or t.assigned_contractor_id = :see_contractor::uuid
+            or t.assigned_team_id = any(:see_teams::uuid [])
+        )
+    order by n.created_at desc, n.id desc
+    limit :most::bigint
+) as counted;
 
 -- name: count_by_template(from_at, until_at)
 -- Counts the notices that were asked for in a period, by template and by how far they got.

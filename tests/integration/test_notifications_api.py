@@ -357,6 +357,7 @@ class TestPlans:
             asked = [
                 ("list_notices", NoticeFilter().parameters() | sight | place | {"notice_id": None}),
                 ("list_notices", sent.parameters() | sight | place | {"notice_id": None, "after_at": None}),
+                ("count_notices", NoticeFilter().parameters() | sight | {"most": 1_000}),
                 ("list_slots_of_contact", since | {"phone": phone}),
                 ("find_same_notice", {"dedupe_key": "x", "now": MORNING, "dedupe_until": MORNING + HOUR}),
                 ("list_contacts", {"phone": None, "opted_out": None, "after_phone": phone, **place}),

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from sql.database import Connection, queries
 from ticketing.notices.holds import no_such_notice
-from ticketing.paging import PageRequest, fetch_planned, page_of
+from ticketing.paging import MAX_DEPTH, PageRequest, fetch_planned, page_of
 from ticketing.people import Actor, Role
 from ticketing.phones import masked
 from ticketing.ticket_views import load_sight
@@ -90,7 +90,10 @@ class NoticeFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeList:
-    """A part of the notices, the newest first; `by_status` counts all that match, whatever part is shown."""
+    """A part of the notices, the newest first; `by_status` counts what matches, whatever part is shown.
+
+    Counted are the newest MAX_DEPTH; `total_is_capped` says that there are more.
+    """
 
     rows: list[dict[str, Any]]
     by_status: dict[str, int]
@@ -98,13 +101,22 @@ class NoticeList:
 
     @property
     def total(self) -> int:
-        """How many match."""
-        return sum(self.by_status.values())
+        """How many match, as far as they are counted."""
+        return min(self._counted, MAX_DEPTH)
+
+    @property
+    def total_is_capped(self) -> bool:
+        """Whether there are more than are counted."""
+        return self._counted > MAX_DEPTH
 
     @property
     def delivery_rate(self) -> float:
         """Of a hundred that match, how many arrived; 0 where none match."""
-        return rate(self.by_status["delivered"] + self.by_status["read"], self.total)
+        return rate(self.by_status["delivered"] + self.by_status["read"], self._counted)
+
+    @property
+    def _counted(self) -> int:
+        return sum(self.by_status.values())
 
 
 def rate(part: int, whole: int) -> float:
@@ -128,7 +140,7 @@ def list_notices(connection: Connection, actor: Actor, wanted: NoticeFilter, req
         after_id=after.id if after else None,
         row_limit=request.size + 1,
     )
-    (counts,) = fetch_planned(connection, queries("notices").count_notices, **narrowing)
+    (counts,) = fetch_planned(connection, queries("notices").count_notices, **narrowing, most=MAX_DEPTH + 1)
     page = page_of(rows, request, counted=0)
     return NoticeList(rows=[_shown(row, actor) for row in page.rows], by_status=counts, next_cursor=page.next_cursor)
 
