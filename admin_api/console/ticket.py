@@ -20,6 +20,7 @@ from admin_api.console.pages import ConsolePages, done, may
 from admin_api.console.ticket_moves import moves_for
 from admin_api.console.ticket_panels import panels_of
 from admin_api.console.ticket_rows import rows_of
+from admin_api.console.ticket_stale import take_over_untouched
 from admin_api.console.wording import words
 from admin_api.context import actor, now, platform, unit_of_work
 from admin_api.requests import parse_uuid, parsed
@@ -62,6 +63,7 @@ _NARROWING = ("kind", "type", "source", "cursor", "notes", "find")
 def show_ticket(ticket_id: str) -> str:
     """Show a ticket with everything around it: clock, QA, guarantee, handovers, notes and what happened."""
     wanted = ticket_id_of(ticket_id)
+    take_over_untouched()
     with platform().read() as connection:
         [ticket] = rows_of(connection, [ticket_views.get_ticket(connection, actor(), wanted)])
         shown = {

@@ -11,6 +11,7 @@ from admin_api.auth import requires
 from admin_api.console.choices import load_choices, with_present
 from admin_api.console.pages import ConsolePages
 from admin_api.console.ticket import change, changes_of, ticket_id_of
+from admin_api.console.ticket_stale import take_over_untouched
 from admin_api.context import actor, platform
 from ticketing import directory, ticket_views
 from ticketing.ticket_access import MAY_CHANGE, may_set
@@ -39,6 +40,7 @@ FIELDS = (
 def show_form(ticket_id: str) -> str:
     """Show the form of a ticket's facts."""
     wanted = ticket_id_of(ticket_id)
+    take_over_untouched()
     with platform().read() as connection:
         ticket = ticket_views.get_ticket(connection, actor(), wanted)
         names = directory.names_of(connection, [ticket["project_id"]] if ticket["project_id"] else [])

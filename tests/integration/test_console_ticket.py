@@ -326,11 +326,13 @@ class TestForms:
         ticket = create(platform)
         page = manager.get(f"{page_of(ticket)}/edit")
         change(platform, ticket, address="12 Main Road")
-        answer = act(manager, ticket, "edit", page, title="Fibre cut")
+        answer = act(manager, ticket, "edit", page, title="Fibre cut", address="", pole_number="P1")
         text = answer.get_data(as_text=True)
         assert answer.status_code == 409
         assert "Address: nothing → <strong>12 Main Road</strong>" in text
-        assert 'value="Fibre cut"' in text
+        for kept in ("Fibre cut", "12 Main Road", "P1"):
+            assert f'value="{kept}"' in text
+        done(act(manager, ticket, "edit", answer, title="Fibre cut", address="12 Main Road", pole_number="P1"))
 
     def test_on_site_one_edits_what_one_sees_there_until_qa_has_it(self, app: Flask, platform: Platform) -> None:
         with platform.read() as connection:

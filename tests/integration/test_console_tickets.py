@@ -119,7 +119,7 @@ class TestLooking:
             assert shown(text, mine, other) == [True, False]
             assert company["name"] in text
             assert "Anybody" not in text
-            assert "Act on the ticked" not in text
+            assert "Act on several" not in text
 
     def test_the_board_has_a_column_for_each_status_in_which_work_is_left(
         self, manager: FlaskClient, platform: Platform, monkeypatch: pytest.MonkeyPatch

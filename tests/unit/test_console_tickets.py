@@ -10,10 +10,12 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.datastructures import MultiDict
 
 from admin_api.console.ticket_edit import position_of
 from admin_api.console.ticket_moves import moves_for
 from admin_api.console.ticket_rows import Standing, assignee, standing
+from admin_api.console.ticket_stale import merged
 from ticketing.people import ROLES, Actor, Role
 from ticketing.status import moves_from
 from ticketing.ticket_access import may_move
@@ -102,3 +104,19 @@ def test_exactly_those_moves_are_offered_that_the_machine_and_the_role_allow(rol
 )
 def test_two_fields_are_one_position(form: dict[str, str], field: dict[str, Any]) -> None:
     assert position_of(form) == field
+
+
+VALUES = st.none() | st.text(max_size=5) | st.floats(allow_nan=False)
+
+
+@given(st.dictionaries(st.sampled_from("abc"), st.text(max_size=5)), st.data())
+def test_a_stale_form_keeps_what_was_typed_and_takes_over_the_rest(typed: dict[str, str], data: st.DataObject) -> None:
+    changed = data.draw(
+        st.dictionaries(st.sampled_from("abcd"), st.fixed_dictionaries({"was": VALUES, "value": VALUES}))
+    )
+    kept = merged(MultiDict(typed), changed)
+    assert set(kept) == set(typed)
+    for field, text in typed.items():
+        one = changed.get(field)
+        untouched = one is not None and text == ("" if one["was"] is None else str(one["was"]))
+        assert kept[field] == (("" if one["value"] is None else str(one["value"])) if one and untouched else text)
