@@ -31,10 +31,11 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder,
 
 Value = int | float | None
 
-TONES: Final = ("main", "calm", "warn", "bad", "quiet", "good")
+TONES: Final = ("main", "calm", "warn", "quiet", "good", "bad")
 """The tones that series take in turn; the style sheet has a colour for each, and a dash pattern for lines."""
 
-WIDTH, HEIGHT = 640, 240
+# As wide as half a desk and a phone, so that letters are as large there as elsewhere on the page.
+WIDTH, HEIGHT = 480, 220
 _ROW = 30
 _LETTER = 7.2
 _STYLE = Style(label_font_size=13, major_label_font_size=13, value_font_size=12)

@@ -77,6 +77,8 @@ def show_trends() -> str:
         by=by.value,
         period=period.value,
         query=query,
+        first_day=asked.reported_from,
+        last_day=asked.reported_before and asked.reported_before - timedelta(microseconds=1),
         groupings=[(one.value, said) for one, said in NAMES.items()],
         periods=pairs(Period),
         causes=pairs(FaultCause),

@@ -12,7 +12,7 @@ from admin_api.api.escalations import SEES, CheckQuery, EscalationsQuery
 from admin_api.auth import requires
 from admin_api.console.forms import form_of, query_of
 from admin_api.console.listing import Listing, project_options
-from admin_api.console.maps import Mark, PlaceMap, draw_map
+from admin_api.console.maps import Mark, draw_map
 from admin_api.console.pages import ConsolePages, done
 from admin_api.console.ticket_decisions import person
 from admin_api.console.wording import pairs, words
@@ -162,31 +162,22 @@ def _mark(row: Mapping[str, Any], place: Mapping[str, Any]) -> Mark:
 
 
 def _faults(tickets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the faults as a page lists them, numbered, and their map: those of one position are one mark."""
+    """Return the faults as a page lists them, numbered as on their map."""
     rows = [dict(ticket) | {"number": number} for number, ticket in enumerate(tickets, 1)]
-    spots: dict[tuple[float, float], list[dict[str, Any]]] = {}
-    for row in rows:
-        if row["latitude"] is not None:
-            spots.setdefault((float(row["latitude"]), float(row["longitude"])), []).append(row)
-    placed = sum(map(len, spots.values()))
-    return {
-        "tickets": rows,
-        "map": _fault_map(spots),
-        "unplaced": len(rows) - placed,
-        "most": views.MOST_LISTED,
-    }
-
-
-def _fault_map(spots: Mapping[tuple[float, float], list[dict[str, Any]]]) -> PlaceMap | None:
+    placed = [row for row in rows if row["latitude"] is not None]
     marks = [
         Mark(
-            latitude=latitude,
-            longitude=longitude,
-            label=str(here[0]["number"]) if len(here) == 1 else f"{here[0]['number']}+",
-            says=", ".join(f"{row['number']}: {row['ticket_uid']}" for row in here[:10]),
-            address=url_for("console_ticket.show_ticket", ticket_id=here[0]["ticket_id"]),
-            weight=len(here),
+            latitude=float(row["latitude"]),
+            longitude=float(row["longitude"]),
+            label=str(row["number"]),
+            says=f"{row['number']}: {row['ticket_uid']}",
+            address=url_for("console_ticket.show_ticket", ticket_id=row["ticket_id"]),
         )
-        for (latitude, longitude), here in spots.items()
+        for row in placed
     ]
-    return draw_map("Where the faults are", marks)
+    return {
+        "tickets": rows,
+        "map": draw_map("Where the faults are", marks, together="#faults"),
+        "unplaced": len(rows) - len(placed),
+        "most": views.MOST_LISTED,
+    }

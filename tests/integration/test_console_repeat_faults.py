@@ -107,6 +107,7 @@ class TestLooking:
         text = text_of(manager, f"{LIST}/{escalation}")
         assert text.count("<circle") == 2
         assert "1 more has no known position" in text
+        assert 'href="#faults"' in text
         for ticket in escalation_of(platform, escalation)["tickets"]:
             assert ticket["ticket_uid"] in text
         text_of(manager, f"{LIST}/{AN_ID}", 404)

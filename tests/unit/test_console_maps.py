@@ -53,7 +53,17 @@ def test_the_bar_is_as_long_as_it_says() -> None:
 def test_areas_compare_as_weights_and_small_ones_are_not_hidden() -> None:
     found = drawn(mark(-26.4, 27.4, 1), mark(-26.4, 27.4, 9), mark(-26.4, 27.4, 4))
     assert [spot.mark.weight for spot in found.spots] == [9, 4, 1]
-    assert [spot.radius for spot in found.spots] == [20, 17, 14]
+    assert [spot.radius for spot in found.spots] == [21, 18, 15]
+
+
+def test_marks_that_would_cover_each_other_become_one() -> None:
+    near = [mark(-26.4, 27.4), mark(-26.4, 27.4), mark(-26.4001, 27.4), mark(-26.5, 27.4)]
+    found = draw_map("Where", near, together="#list")
+    assert found is not None
+    one, alone = found.spots
+    assert (one.mark.label, one.mark.address, one.mark.weight) == ("\u00d73", "#list", 3)
+    assert one.mark.says == "3 here: One, One, One"
+    assert (alone.mark.label, alone.mark.address) == ("1", "/")
 
 
 @given(st.lists(degrees, min_size=1, max_size=20))
