@@ -32,15 +32,15 @@ log = get_logger(__name__)
 # For how long a breaker that was found closed is believed to be, in seconds: of many calls in a row, few look.
 BELIEVED = 1.0
 # After a success one looks whether others counted failures meanwhile, which it ends; of many in a row, so often.
-LOOK_EVERY = 0.1
+LOOK_EVERY = 0.02
 # The one that tries again is given up when it was not heard of for so long: its process may be dead.
 PROBE_LASTS = timedelta(seconds=120)
-# Jobs that were put off come back spread over so many seconds, lest they all come at once; over fewer where the first
-# wait is shorter than the usual one.
+# Jobs that were put off come back spread over so many seconds, lest they all come at once.
 AFTER_OPEN = (0.5, 5.0)
 AFTER_PROBE = (1.0, 8.0)
-USUAL_WAIT = 15.0
 AFTER_HOLD = (60.0, 90.0)
+# These times but the last suit a first wait of so many seconds.
+USUAL_WAIT = 15.0
 
 
 @contextmanager
@@ -66,6 +66,8 @@ class Breaker:
         self.integration = integration
         self._platform = platform
         self._limits = Limits.of(platform.settings)
+        # Where the first wait is shorter than the usual one, all that depends on it is.
+        self._haste = min(1.0, self._limits.wait / USUAL_WAIT)
         self._caller = uuid7()
         self._lock = threading.Lock()
         self._standing = Standing()
@@ -176,7 +178,7 @@ class Breaker:
         if standing.retry_at is not None and standing.retry_at > now and standing.state == "open":
             raise PutOff(self._soon(standing.retry_at, AFTER_OPEN), _why(self.integration, standing))
         mine = queries("integrations").claim_probe(
-            connection, integration=self.integration, probe=self._caller, now=now, until=now + PROBE_LASTS
+            connection, integration=self.integration, probe=self._caller, now=now, until=now + PROBE_LASTS * self._haste
         )
         if mine is None:
             raise PutOff(self._soon(now, AFTER_PROBE), f"{self.integration} is being tried by another job")
@@ -211,8 +213,8 @@ class Breaker:
             _tell(self.integration, now_stands)
 
     def _soon(self, moment: datetime, spread: tuple[float, float]) -> datetime:
-        least, most = (seconds * min(1.0, self._limits.wait / USUAL_WAIT) for seconds in spread)
-        return _later(moment, (least, most))
+        least, most = spread
+        return _later(moment, (least * self._haste, most * self._haste))
 
     def _now(self) -> datetime:
         return self._platform.clock.now()
