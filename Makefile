@@ -53,6 +53,7 @@ bench: $(BENCH_READY) ## measure against the plain ways, side by side
 	@$(BIN)/python -m bench.repeat_faults
 	@$(BIN)/python -m bench.dashboard
 	@$(BIN)/python -m bench.qcontact_sync
+	@$(BIN)/python -m bench.console
 	@$(BIN)/python -m bench.ledger
 
 lock: ## choose the newest versions of everything and write them down with their hashes
