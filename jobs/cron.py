@@ -43,7 +43,9 @@ def fire_after(trigger: CronTrigger, after: datetime) -> datetime:
 
 def in_words(line: str) -> str:
     """Return a crontab line as people say it: `0 2 * * 0` is `At 02:00, only on Sunday`."""
-    return str(get_description(line, _SPOKEN))
+    said = str(get_description(line, _SPOKEN))
+    is_daily = line.split()[2:] == ["*"] * 3 and re.match(r"At \d\d:\d\d", said)
+    return f"{said}, every day" if is_daily else said
 
 
 def _spoken() -> Options:

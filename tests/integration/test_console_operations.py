@@ -166,7 +166,7 @@ class TestFailures:
     def test_a_group_is_retried_slowly(self, platform: Platform, operator: FlaskClient) -> None:
         made = make_failure(platform)
         text = text_of(operator, f"jobs/many?action=retry&fingerprint={made['fingerprint']}&per_second=2")
-        assert "Retry 1 jobs?" in text
+        assert "Retry 1 job?" in text
         assert 'name="per_second" value="2"' in text
         assert f'name="fingerprint" value="{made["fingerprint"]}"' in text
         assert text_of(operator, "jobs/many?fingerprint=nonsense", status=422)
