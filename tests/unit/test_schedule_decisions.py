@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.cron import in_words
 from jobs.schedules import ON_TIME, Due, decide, next_fire, next_fires
 from runtime.clock import BUSINESS_ZONE
 
@@ -136,3 +137,20 @@ def test_every_decision_moves_on_and_runs_no_tick_that_was_not_due(
         assert next_fire_at <= due.fire_at <= now
         assert next_fire(line, due.fire_at) == due.next_fire_at
         assert missed == "run_once" or now - due.fire_at <= ON_TIME
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("* * * * *", "Every minute"),
+        ("*/5 * * * *", "Every 5 minutes"),
+        ("0 2 * * *", "At 02:00, every day"),
+        ("40 3 * * 0", "At 03:40, only on Sunday"),
+        ("40 3 * * 7", "At 03:40, only on Sunday"),
+        ("30 18 * * 1-5", "At 18:30, Monday through Friday"),
+        ("0 3 1 * *", "At 03:00, on day 1 of the month"),
+        ("17 */2 * * *", "At 17 minutes past the hour, every 2 hours"),
+    ],
+)
+def test_a_cron_line_is_said_in_words(line: str, said: str) -> None:
+    assert in_words(line) == said
