@@ -8,10 +8,10 @@ LOCK := .bootstrap/bin/uv pip compile --quiet --universal --python-version 3.11 
 	--custom-compile-command "make lock" pyproject.toml --extra build
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format bench lock stop forget clean
+.PHONY: help setup demo up test lint format bench screenshots lock stop forget clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## make .venv and install what requirements.lock names
 
@@ -55,6 +55,10 @@ bench: $(BENCH_READY) ## measure against the plain ways, side by side
 	@$(BIN)/python -m bench.qcontact_sync
 	@$(BIN)/python -m bench.console
 	@$(BIN)/python -m bench.ledger
+
+screenshots: setup ## make docs/screenshots anew from a furnished console
+	@scripts/browser.sh
+	@$(BIN)/python -m tests.acceptance.browser.screenshots
 
 lock: ## choose the newest versions of everything and write them down with their hashes
 	@$(PYTHON) -m pip install --quiet --upgrade --target .bootstrap uv

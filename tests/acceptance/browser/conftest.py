@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,40 +13,29 @@ from flask import Flask
 
 from admin_api.app import create_app
 from admin_api.console.sign_in_links import link_for
+from tests.acceptance.browser.chromium import DESK, PHONE, launch_options
 from tests.acceptance.browser.stage import serving, working
 from tests.factories_access import make_key
 from ticketing.people import Role
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+    from playwright.sync_api import Browser, BrowserContext, Page
 
     from jobs.platform import Platform
 
-# What Debian's chromium wants where it runs as root, and must not do where there is no internet.
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
-DESK: ViewportSize = {"width": 1280, "height": 900}
-PHONE: ViewportSize = {"width": 390, "height": 844}
 
 Person = Callable[..., "Page"]
+__all__ = ["DESK", "PHONE", "Person", "serving", "working"]
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
     """How the browser is started. Skips where there is none; in CI that is a failure."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
+    options = launch_options()
+    if options is None:
         missing("no chromium: as root `make test` installs Debian's, else install the package chromium")
-    return {"executable_path": path, "args": list(ARGUMENTS), "headless": True}
+    return options
 
 
 @pytest.fixture(scope="session")

@@ -29,9 +29,12 @@ from cli.seed import Wanted, write_history
 from cli.system import environment_of
 from jobs import operations, schedules
 from jobs.kinds import import_drops as import_drops_job
+from jobs.kinds import watch_waha_session
 from jobs.platform import Platform
 from jobs.queues import QUEUES
+from runtime.identifiers import uuid7
 from runtime.settings import Settings, load_settings
+from scheduler.lease import Lease
 from tests.factories_access import make_api_key
 from tests.running import run_jobs
 from tests.stand_in import StandIn
@@ -107,7 +110,7 @@ def _furnish(stage: Stage, tickets: int, photos: int) -> None:
         sample_data.add(work)
         schedules.declare(work.connection, platform.registry, work.now)
     write_history(platform, SYSTEM, Wanted(tickets, photos))
-    StandIn(platform, list(QUEUES))
+    _appoint(platform)
     with ApiClient(stage.address, make_api_key(platform, "admin", name="Nomsa Khumalo")) as api:
         import_drops(api, samples.DROPS)
         report_id, _ = import_weekly(api, samples.WEEKLY_REPORT)
@@ -117,6 +120,15 @@ def _furnish(stage: Stage, tickets: int, photos: int) -> None:
     stage.outside.waha.inbound(STRANGER, LOST)
     _fail(platform)
     _rest(platform)
+
+
+def _appoint(platform: Platform) -> None:
+    """Have a leader and a worker that are alive for an hour: what runs beside the test gives no signs of life."""
+    Lease(platform.database, uuid7(), "field-office-1:2", timedelta(hours=1).total_seconds()).renew()
+    StandIn(platform, list(QUEUES))
+    with platform.begin(SYSTEM) as work:
+        work.connection.execute("update workers set host = 'field-office-1', heartbeat_at = now() + interval '1 hour'")
+        work.enqueue(watch_waha_session.watch_waha_session)
 
 
 def _fail(platform: Platform) -> None:
