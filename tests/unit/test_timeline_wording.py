@@ -37,6 +37,14 @@ def row(kind: str = "event", **fields: Any) -> dict[str, Any]:
             "Assigned to: nothing → Thandi Example",
         ),
         (row(name="ticket_created", before={}, after={"priority": "high"}), "Ticket created", "Priority: high"),
+        (
+            row(
+                before={"status": "in_progress", "is_billable": None},
+                after={"status": "pending_qa", "is_billable": True},
+            ),
+            "Ticket changed",
+            "Status: in progress → pending QA, Is billable: nothing → yes",
+        ),
         (row(name="photo_inspected", before={}, after={}), "Photo inspected", None),
         (row("note", name="internal", text="Gate is locked"), "Note", "Gate is locked"),
         (row("note", name="system", text="Escalated"), "Note of the system", "Escalated"),

@@ -118,7 +118,7 @@ def _text(field: str, value: Any) -> str:
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = str(value).replace("_", " ") if field in _WORD_FIELDS else str(value)
+    text = str(value).replace("_", " ").replace("qa", "QA") if field in _WORD_FIELDS else str(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
