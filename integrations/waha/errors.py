@@ -26,6 +26,7 @@ from integrations.outside import (
 LONGEST_QUOTE = 300
 _ENGINE_CODE = re.compile(r"server returned error (\d{3})\b")
 _NO_LID = "No LID for user"
+_TAG = re.compile(r"<[^>]*>")
 
 
 class SessionNotWorking(OutsideError):
@@ -116,13 +117,17 @@ def _parsed(body: bytes) -> Any:
 
 
 def _message_of(said: Any, body: bytes, status: int) -> str:
-    """The words of an error, wherever the answer has them; of a page that is none of WAHA's, its beginning."""
+    """The words of an error, wherever the answer has them; of a page that is none of WAHA's, those it shows."""
     said = said if isinstance(said, dict) else {}
     exception = said.get("exception")
     places = (exception.get("message") if isinstance(exception, dict) else None, said.get("error"), said.get("message"))
     words = list(dict.fromkeys(_text(place) for place in places if place))
-    text = ": ".join(words) or body.decode("utf-8", "replace").strip() or "no words"
+    text = ": ".join(words) or _shown_by(body) or "no words"
     return f"WAHA answered {status}: {text[:LONGEST_QUOTE]}"
+
+
+def _shown_by(page: bytes) -> str:
+    return " ".join(_TAG.sub(" ", page.decode("utf-8", "replace")).split())
 
 
 def _text(value: Any) -> str:

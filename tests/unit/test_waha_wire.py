@@ -170,6 +170,12 @@ class TestErrors:
         assert isinstance(error, errors.SessionNotWorking)
         assert (error.session_status, error.may_have_happened, error.is_outage) == ("STARTING", False, False)
 
+    def test_of_a_proxys_page_only_the_words_are_told(self) -> None:
+        page = (
+            b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><hr><center>nginx</center></body></html>"
+        )
+        assert str(refusal(502, page)) == "WAHA answered 502: 502 Bad Gateway nginx"
+
     @pytest.mark.parametrize(
         ("header", "seconds"), [("30", 30), ("Mon, 23 Nov 2026 08:01:00 GMT", 60), ("soon", None), ("", None)]
     )
