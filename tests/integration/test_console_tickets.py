@@ -201,7 +201,9 @@ class TestActingOnMany:
         page = manager.get(LIST)
         answer = send(manager, f"{LIST}/bulk", page, action="status", ids=[str(ticket["id"])], status="closed")
         run_jobs(platform)
-        assert "open cannot become closed; allowed: assigned, cancelled" in text_of(manager, f"{answer.location}?outcome=refused")
+        assert "open cannot become closed; allowed: assigned, cancelled" in text_of(
+            manager, f"{answer.location}?outcome=refused"
+        )
 
     def test_what_makes_no_sense_shows_the_list_again_as_it_was(self, manager: FlaskClient, platform: Platform) -> None:
         urgent, low = create(platform, priority="urgent"), create(platform, priority="low")
