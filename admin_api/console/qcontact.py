@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from admin_api.api.jobs import OPERATORS, READERS
 from admin_api.api.qcontact import DECIDES, SEES, STARTS, ConflictsQuery, LogQuery
+from admin_api.api.qcontact_assignees import AssigneePath
 from admin_api.auth import requires
 from admin_api.console import services
 from admin_api.console.choices import Choices, load_choices
@@ -18,7 +19,7 @@ from admin_api.console.list_addresses import around, ways
 from admin_api.console.pages import ConsolePages, back_to_list, done
 from admin_api.context import now, platform, unit_of_work
 from admin_api.keyset import KeysetQuery, keyset
-from admin_api.requests import parse_uuid
+from admin_api.requests import parse_uuid, parsed
 from jobs import qcontact_requests
 from jobs.operations import audit
 from ticketing.paging import PageRequest
@@ -169,14 +170,15 @@ def set_assignee() -> Response:
     return back_to_list("Assignments to them are told to QContact from now on", ".list_assignees")
 
 
-@pages.action("/qcontact/assignees/<any(user, contractor, team):whose>/<assignee_id>/forget", again=list_assignees)
+@pages.action("/qcontact/assignees/<whose>/<assignee_id>/forget", again=list_assignees)
 @requires(*OPERATORS)
 def forget_assignee(whose: str, assignee_id: str) -> Response:
     """Forget which record in QContact stands for somebody of ours."""
-    wanted = parse_uuid(assignee_id, "Invalid assignee ID")
+    path = parsed(AssigneePath, {"whose": whose, "assignee_id": assignee_id})
+    wanted = parse_uuid(path.assignee_id, "Invalid assignee ID")
     with unit_of_work() as work:
-        assignees.remove_assignee(work, Whose(whose), wanted)
-        audit(work, "qcontact_assignee_remove", (whose, wanted))
+        assignees.remove_assignee(work, path.whose, wanted)
+        audit(work, "qcontact_assignee_remove", (path.whose, wanted))
     return back_to_list("Forgotten: no assignment to them is told to QContact any more", ".list_assignees")
 
 
