@@ -22,7 +22,7 @@ from admin_api.context import actor, now, platform
 from ticketing.days import local_day
 from ticketing.faults import trends
 from ticketing.faults.rules import Grouping, Period
-from ticketing.faults.trends import MOST_GROUPS, Trends
+from ticketing.faults.trends import MOST_GROUPS, TrendRequest, Trends
 from ticketing.vocabulary import EscalationScope, FaultCause
 
 pages = ConsolePages("faults")
@@ -31,7 +31,7 @@ LIST = Listing(
     "console_faults.show_trends",
     frozenset({"group_by", "period", "project_id", "fault_cause", "start_date", "end_date"}),
 )
-DAYS = 90
+DAYS = 30
 SHOWN = 15
 APART = 5
 # What has few enough values to be counted apart in each period.
@@ -60,12 +60,17 @@ def show_trends() -> str:
     query = _dated(query_of(TrendQuery))
     asked = query.request()
     by = asked.group_by if asked.group_by in NAMES else Grouping.FAULT_CAUSE
-    period = asked.period or Period.WEEK
+    period = asked.period or _fitting(asked)
     apart = by if by in _FEW else Grouping.PERIOD
     with platform().read() as connection:
-        groups = trends.count_faults(connection, actor(), replace(asked, group_by=by, period=None, limit=SHOWN))
         over_time = trends.count_faults(
             connection, actor(), replace(asked, group_by=apart, period=period, limit=MOST_GROUPS)
+        )
+        # Counting is the dear part: what is counted apart in each period is added up instead of counted again.
+        groups = (
+            _added_up(over_time, by)
+            if apart is by
+            else trends.count_faults(connection, actor(), replace(asked, group_by=by, period=None, limit=SHOWN))
         )
         projects = project_options(connection)
     return render_template(
@@ -92,6 +97,26 @@ def _dated(query: TrendQuery) -> TrendQuery:
     if query.start_date or query.end_date:
         return query
     return query.model_copy(update={"start_date": (local_day(now()) - timedelta(days=DAYS - 1)).isoformat()})
+
+
+def _fitting(asked: TrendRequest) -> Period:
+    """Return the shortest period of which a chart has room for all that were asked for."""
+    begins = asked.reported_from
+    length = (asked.reported_before or now()) - begins if begins else None
+    if length is None or length > timedelta(days=400):
+        return Period.MONTH
+    return Period.WEEK if length > timedelta(days=45) else Period.DAY
+
+
+def _added_up(found: Trends, by: Grouping) -> Trends:
+    """Return the largest groups over all periods."""
+    counts: Counter[Any] = Counter()
+    kept: dict[Any, dict[str, Any]] = {}
+    for row in found.rows:
+        counts[row[by.value]] += int(row["count"])
+        kept[row[by.value]] = row
+    rows = [kept[value] | {"count": str(count)} for value, count in counts.most_common(SHOWN)]
+    return replace(found, rows=rows, is_cut=len(counts) > SHOWN)
 
 
 def _largest(found: Trends, by: Grouping) -> Chart:

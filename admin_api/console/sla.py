@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -24,7 +24,7 @@ from ticketing.dashboard.lists import list_overdue
 from ticketing.days import local_day
 from ticketing.faults.rules import Period
 from ticketing.people import find_project
-from ticketing.sla.compliance import Compliance, Grouping, count_compliance
+from ticketing.sla.compliance import Compliance, Grouping, count_compliance, rate
 from ticketing.sla.settings import list_targets
 from ticketing.vocabulary import Priority
 
@@ -37,6 +37,7 @@ LIST = Listing(
 SHOWN = 20
 OVERDUE = 25
 NAMES = {Grouping.PRIORITY: "Priority", Grouping.PROJECT: "Project", Grouping.CONTRACTOR: "Company"}
+NAMED_BY = {Grouping.PRIORITY: "priority", Grouping.PROJECT: "project_id", Grouping.CONTRACTOR: "contractor_id"}
 _FIGURES = {"In time": "sla_met", "Open, still in time": "sla_running", "Late": "sla_breached"}
 
 
@@ -51,21 +52,23 @@ def show() -> str:
     overdue = query_of(LinesQuery).model_copy(update={"limit": OVERDUE})
     with platform().read() as connection:
         at = now()
-        found = count_compliance(connection, replace(asked, group_by=by, period=None), at)
-        over_time = count_compliance(connection, replace(asked, group_by=Grouping.PERIOD, period=period), at)
+        # Counted once, by group and period; both charts add that up.
+        found = count_compliance(connection, replace(asked, group_by=by, period=period), at)
         late = list_overdue(connection, at, overdue.project_id, overdue.request())
         project = find_project(connection, query.project_id) if query.project_id else None
         targets = list_targets(connection, project)
         projects = project_options(connection)
         names = directory.names_of(connection, [query.contractor_id] if query.contractor_id else [])
+    rows = sorted(added_up(found.rows, NAMED_BY[by]), key=lambda row: -row["total_tickets"])
     return render_template(
         "console/sla.html",
         overall=found.overall,
         first_day=local_day(found.reported_from),
         last_day=local_day(found.reported_before - timedelta(microseconds=1)),
-        groups=_groups(found, by),
-        hidden=max(0, len(found.rows) - SHOWN),
-        trend=_trend(over_time, period),
+        groups=_groups(rows, by),
+        hidden=max(0, len(rows) - SHOWN),
+        trend=_trend(found, period),
+        is_cut=found.is_cut,
         overdue=late.rows,
         now=at,
         targets=targets,
@@ -81,8 +84,24 @@ def show() -> str:
     )
 
 
-def _groups(found: Compliance, by: Grouping) -> Chart:
-    rows = found.rows[:SHOWN]
+def added_up(rows: Iterable[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
+    """Return the figures of rows that have the same value under a name as one, in the order in which they come."""
+    sums: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        before = sums.get(row[name])
+        sums[row[name]] = dict(row) if before is None else before | _sum(before, row)
+    return list(sums.values())
+
+
+def _sum(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    total = {field: one[field] + other[field] for field in ("total_tickets", *_FIGURES.values())}
+    answered = {field: one["first_response"][field] + other["first_response"][field] for field in ("met", "breached")}
+    answered["compliance_rate"] = rate(answered["met"], answered["breached"])
+    return total | {"compliance_rate": rate(total["sla_met"], total["sla_breached"]), "first_response": answered}
+
+
+def _groups(found: Sequence[Mapping[str, Any]], by: Grouping) -> Chart:
+    rows = found[:SHOWN]
     return bars(
         f"Kept due times by {NAMES[by].lower()}",
         [_label(row, by) for row in rows],
@@ -97,13 +116,13 @@ def _groups(found: Compliance, by: Grouping) -> Chart:
 
 def _trend(found: Compliance, period: Period) -> Chart:
     """Return the share in time of each period; a period in which nothing was decided is a gap."""
-    rows = found.rows
+    rows = added_up(found.rows, "period")
     return lines(
         f"Share in time, by {period.value} of the report",
         [period_said(row["period"], period) for row in rows],
         {
-            "Resolved": [_rate(row["sla_met"], row["sla_breached"], row["compliance_rate"]) for row in rows],
-            "First response": [_rate_of(row["first_response"]) for row in rows],
+            "Resolved": [_share(row["sla_met"], row["sla_breached"]) for row in rows],
+            "First response": [_share(row["first_response"]["met"], row["first_response"]["breached"]) for row in rows],
         },
         unit="\N{NO-BREAK SPACE}%",
         top=100,
@@ -111,12 +130,8 @@ def _trend(found: Compliance, period: Period) -> Chart:
     )
 
 
-def _rate_of(figures: Mapping[str, Any]) -> float | None:
-    return _rate(figures["met"], figures["breached"], figures["compliance_rate"])
-
-
-def _rate(met: int, breached: int, rate: float) -> float | None:
-    return rate if met + breached else None
+def _share(met: int, breached: int) -> float | None:
+    return rate(met, breached) if met + breached else None
 
 
 def _label(row: Mapping[str, Any], by: Grouping) -> str:

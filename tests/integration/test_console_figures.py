@@ -56,7 +56,7 @@ class TestFaults:
         for cause in ("vandalism", "vandalism", "workmanship", None):
             report(platform, fault_cause=cause)
         report(platform, days_ago=22, fault_cause="vandalism")
-        text = text_of(viewer, FAULTS)
+        text = text_of(viewer, f"{FAULTS}?period=week")
         assert "5 faults from" in text
         assert row_of("Not told yet", "1") in text
         assert ">Vandalism</a></th><td" in text
@@ -75,7 +75,7 @@ class TestFaults:
         ],
     )
     def test_by_place_each_leads_to_its_look(
-        self, viewer: FlaskClient, platform: Platform, by: str, columns: dict[str, str], label: str
+        self, viewer: FlaskClient, platform: Platform, by: str, columns: dict[str, Any], label: str
     ) -> None:
         with platform.read() as connection:
             project = make_project(connection, code="LAW")["id"]
@@ -101,7 +101,11 @@ class TestFaults:
         report(platform, fault_cause="vandalism")
         report(platform, days_ago=200, fault_cause="workmanship")
         assert "Workmanship</a>" not in text_of(viewer, FAULTS)
-        assert "Workmanship</a>" in text_of(viewer, f"{FAULTS}?start_date=2020-01-01")
+        assert "Faults in each day" in text_of(viewer, FAULTS)
+        assert "Faults in each week" in text_of(viewer, f"{FAULTS}?start_date=2026-05-01&end_date=2026-11-01")
+        wide = text_of(viewer, f"{FAULTS}?start_date=2020-01-01")
+        assert "Workmanship</a>" in wide
+        assert "Faults in each month" in wide
         assert "No faults to show" in text_of(viewer, f"{FAULTS}?fault_cause=client_damage")
         assert "Vandalism" in text_of(viewer, f"{FAULTS}?group_by=period")
         text_of(viewer, f"{FAULTS}?group_by=colour", 422)
