@@ -16,13 +16,13 @@ from admin_api.console.charts import Chart, bars
 from admin_api.console.forms import query_of
 from admin_api.console.listing import Listing, project_options
 from admin_api.console.pages import ConsolePages, may
-from admin_api.console.periods import PERIOD_HEADS, period_said, steps_of
+from admin_api.console.periods import DAYS, PERIOD_HEADS, days_back, fitting, period_said, ranges, steps_of
 from admin_api.console.wording import pairs, words
 from admin_api.context import actor, now, platform
 from ticketing.days import local_day
 from ticketing.faults import trends
 from ticketing.faults.rules import Grouping, Period
-from ticketing.faults.trends import MOST_GROUPS, TrendRequest, Trends
+from ticketing.faults.trends import MOST_GROUPS, Trends
 from ticketing.vocabulary import EscalationScope, FaultCause
 
 pages = ConsolePages("faults")
@@ -31,7 +31,6 @@ LIST = Listing(
     "console_faults.show_trends",
     frozenset({"group_by", "period", "project_id", "fault_cause", "start_date", "end_date"}),
 )
-DAYS = 30
 SHOWN = 15
 APART = 5
 # What has few enough values to be counted apart in each period.
@@ -60,7 +59,8 @@ def show_trends() -> str:
     query = _dated(query_of(TrendQuery))
     asked = query.request()
     by = asked.group_by if asked.group_by in NAMES else Grouping.FAULT_CAUSE
-    period = asked.period or _fitting(asked)
+    begins = asked.reported_from
+    period = asked.period or fitting((asked.reported_before or now()) - begins if begins else None)
     apart = by if by in _FEW else Grouping.PERIOD
     with platform().read() as connection:
         over_time = trends.count_faults(
@@ -88,6 +88,7 @@ def show_trends() -> str:
         periods=pairs(Period),
         causes=pairs(FaultCause),
         projects=projects,
+        ranges=ranges(LIST, local_day(now())),
         **LIST.around(),
     )
 
@@ -96,16 +97,7 @@ def _dated(query: TrendQuery) -> TrendQuery:
     """Return the query, from DAYS ago on where it names no beginning: what is long past hides what is new."""
     if query.start_date or query.end_date:
         return query
-    return query.model_copy(update={"start_date": (local_day(now()) - timedelta(days=DAYS - 1)).isoformat()})
-
-
-def _fitting(asked: TrendRequest) -> Period:
-    """Return the shortest period of which a chart has room for all that were asked for."""
-    begins = asked.reported_from
-    length = (asked.reported_before or now()) - begins if begins else None
-    if length is None or length > timedelta(days=400):
-        return Period.MONTH
-    return Period.WEEK if length > timedelta(days=45) else Period.DAY
+    return query.model_copy(update={"start_date": days_back(local_day(now()), DAYS)})
 
 
 def _added_up(found: Trends, by: Grouping) -> Trends:

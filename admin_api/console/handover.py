@@ -35,7 +35,7 @@ def show_centre() -> str:
     """List the tickets that wait for a handover, newest first, with what their gates say."""
     wanted = query_of(PendingQuery).request()
     with platform().read() as connection:
-        found = views.list_pending(connection, actor(), wanted)
+        found = views.list_pending(connection, actor(), wanted, tried=MAX_ROWS)
         projects = project_options(connection)
     waiting = {kind: found.summary["by_type"][kind.name] for kind in HandoverType}
     return render_template(

@@ -7,9 +7,36 @@ from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Final
 
+from admin_api.console.listing import Listing
 from ticketing.faults.rules import Period
 
+DAYS: Final = 7
+"""What is shown where nobody asks for other days: counting more takes longer than a page should."""
+RANGES: Final = MappingProxyType({"7 days": DAYS, "30 days": 30, "90 days": 90, "A year": 365})
+
 PERIOD_HEADS: Final = MappingProxyType({Period.DAY: "Day", Period.WEEK: "Week from", Period.MONTH: "Month"})
+
+
+def days_back(today: date, days: int) -> str:
+    """Return the first of so many days, today included, as a filter writes it."""
+    return (today - timedelta(days=days - 1)).isoformat()
+
+
+def ranges(listing: Listing, today: date) -> list[tuple[str, str, bool]]:
+    """Return ways to other lengths of time up to today: what each is called, its address, and whether it is shown."""
+    active = listing.active()
+    shown = active.get("start_date", days_back(today, DAYS)) if "end_date" not in active else None
+    return [
+        (said, listing.address(start_date=days_back(today, days), end_date=None), shown == days_back(today, days))
+        for said, days in RANGES.items()
+    ]
+
+
+def fitting(length: timedelta | None) -> Period:
+    """Return the shortest period of which a chart has room for all in this time; None is a time without beginning."""
+    if length is None or length > timedelta(days=400):
+        return Period.MONTH
+    return Period.WEEK if length > timedelta(days=45) else Period.DAY
 
 
 def period_said(step: date, period: Period) -> str:

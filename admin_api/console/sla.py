@@ -16,7 +16,7 @@ from admin_api.console.charts import Chart, bars, lines
 from admin_api.console.forms import query_of
 from admin_api.console.listing import Listing, project_options
 from admin_api.console.pages import ConsolePages
-from admin_api.console.periods import PERIOD_HEADS, period_said
+from admin_api.console.periods import DAYS, PERIOD_HEADS, days_back, fitting, period_said, ranges
 from admin_api.console.wording import pairs, words
 from admin_api.context import now, platform
 from ticketing import directory
@@ -45,10 +45,11 @@ _FIGURES = {"In time": "sla_met", "Open, still in time": "sla_running", "Late": 
 @requires("manager", "operator", "qa", "viewer")
 def show() -> str:
     """Show how many of the tickets reported in some days kept their due times, who is overdue, and the targets."""
-    query = query_of(ComplianceQuery)
+    query = _dated(query_of(ComplianceQuery))
     asked = query.request()
     by = asked.group_by if asked.group_by in NAMES else Grouping.PRIORITY
-    period = asked.period or Period.WEEK
+    begins = asked.reported_from
+    period = asked.period or fitting((asked.reported_before or now()) - begins if begins else None)
     overdue = query_of(LinesQuery).model_copy(update={"limit": OVERDUE})
     with platform().read() as connection:
         at = now()
@@ -79,9 +80,16 @@ def show() -> str:
         periods=pairs(Period),
         priorities=pairs(Priority),
         projects=projects,
+        ranges=ranges(LIST, local_day(at)),
         company=names.get(query.contractor_id) if query.contractor_id else None,
         **LIST.around(late.next_cursor),
     )
+
+
+def _dated(query: ComplianceQuery) -> ComplianceQuery:
+    if query.start_date or query.end_date:
+        return query
+    return query.model_copy(update={"start_date": days_back(local_day(now()), DAYS)})
 
 
 def added_up(rows: Iterable[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:

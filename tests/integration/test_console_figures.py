@@ -14,6 +14,7 @@ from tests.console import open_console
 from tests.factories import make_contractor, make_project, make_ticket
 from tests.factories_access import make_api_key
 from tests.factories_sla import create
+from ticketing.days import local_day
 
 if TYPE_CHECKING:
     from jobs.platform import Platform
@@ -52,11 +53,20 @@ class TestFaults:
     def test_without_faults_the_page_says_so(self, viewer: FlaskClient) -> None:
         assert "No faults to show" in text_of(viewer, FAULTS)
 
+    @pytest.mark.parametrize("page", [FAULTS, SLA])
+    def test_a_week_is_shown_and_the_way_to_more(self, viewer: FlaskClient, platform: Platform, page: str) -> None:
+        assert 'aria-current="page">7 days</a>' in text_of(viewer, page)
+        start = local_day(platform.clock.now()) - timedelta(days=29)
+        more = f"{page}?start_date={start}"
+        assert f'href="{more}"' in text_of(viewer, page)
+        assert 'aria-current="page">30 days</a>' in text_of(viewer, more)
+
     def test_by_cause_over_weeks(self, viewer: FlaskClient, platform: Platform) -> None:
         for cause in ("vandalism", "vandalism", "workmanship", None):
             report(platform, fault_cause=cause)
         report(platform, days_ago=22, fault_cause="vandalism")
-        text = text_of(viewer, f"{FAULTS}?period=week")
+        start = (platform.clock.now() - timedelta(days=60)).date()
+        text = text_of(viewer, f"{FAULTS}?period=week&start_date={start}")
         assert "5 faults from" in text
         assert row_of("Not told yet", "1") in text
         assert ">Vandalism</a></th><td" in text
@@ -135,7 +145,7 @@ class TestSla:
         assert '<span class="value">0.00%</span>' in text
         assert ">High</a></th>" in text
         assert '<td class="number">0</td><td class="number">0</td><td class="number">1</td>' in text
-        assert "Share in time, by week of the report" in text
+        assert "Share in time, by day of the report" in text
         assert "No &lt;light&gt;" in text
         assert running["ticket_uid"] not in text
         assert ">3 h<" in text

@@ -160,11 +160,13 @@ def get_history(
     return history, Position(shown[-1]["handover_at"], shown[-1]["id"]).cursor() if more else None
 
 
-def list_pending(connection: Connection, actor: Actor, request: PendingRequest) -> PendingList:
+def list_pending(
+    connection: Connection, actor: Actor, request: PendingRequest, *, tried: int = SUMMARY_ROWS
+) -> PendingList:
     """Return tickets that wait for a handover and that the actor may see, newest first, with what their gates say.
 
     The gates go by what is recorded; stored files are read again only by `try_gates` and by the handover itself. Raises
-    InvalidInput for a cursor that is none.
+    InvalidInput for a cursor that is none. The summary tries the gates of the `tried` newest.
     """
     after = Position.from_cursor(request.cursor) if request.cursor else None
     project = (find_project(connection, request.project_id) or _NOTHING) if request.project_id else None
@@ -177,14 +179,16 @@ def list_pending(connection: Connection, actor: Actor, request: PendingRequest) 
     return PendingList(
         rows=[_shown(row) for row in shown],
         total=min(sum(by_status.values()), MAX_DEPTH),
-        summary=_summary(connection, filters, by_status),
+        summary=_summary(connection, filters, by_status, tried),
         next_cursor=Position(shown[-1]["created_at"], shown[-1]["id"]).cursor() if more else None,
     )
 
 
-def _summary(connection: Connection, filters: dict[str, Any], by_status: dict[Status, int]) -> dict[str, Any]:
+def _summary(
+    connection: Connection, filters: dict[str, Any], by_status: dict[Status, int], most: int
+) -> dict[str, Any]:
     """Return how many of the newest pending tickets may be handed over at once, and how many wait for each type."""
-    tried = _pending(connection, list(by_status), filters, None, limit=SUMMARY_ROWS, skip=0)
+    tried = _pending(connection, list(by_status), filters, None, limit=most, skip=0)
     ready = sum(row["gates"].can_handover for row in tried)
     by_type = dict.fromkeys((kind.name for kind in HandoverType), 0)
     for status, count in by_status.items():
