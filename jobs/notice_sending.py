@@ -57,13 +57,14 @@ class Sender:
             wait = sessions.take_start(work, self.notice, self.session, Limits.from_settings(self.context.settings))
         if wait is not None:
             return snooze(wait.until, wait.reason)
+        began = self.context.now
         try:
             chat_id = self._chat()
             if chat_id is None:
                 return self._give_up(GiveUp("NOT_ON_WHATSAPP", "The telephone number is not on WhatsApp"))
             planned = self.notice["planned_stanza_id"] or self._new_id(self._engine())
         except OutsideError as error:
-            return self._wait_for(error)
+            return self._wait_for(error, began)
         return self.send(chat_id, planned)
 
     def send_again(self) -> Outcome:
@@ -93,11 +94,12 @@ class Sender:
             raise Overtaken
 
     def _call(self, chat_id: str, planned: str | None) -> wire.Sent:
+        began = self.context.now
         try:
             return self.client.send_text(chat_id, self.notice["message_content"], planned)
         except OutsideError as error:
             with self.context.step() as work:
-                self._note(work, error)
+                self._note(work, error, began)
             raise
 
     def _record(self, sent: wire.Sent) -> Outcome:
@@ -118,25 +120,25 @@ class Sender:
         )
         return done({"status": status, "stanza": sent.stanza})
 
-    def _note(self, work: Work, error: OutsideError) -> None:
-        """Write down how a send failed: it may have left, or surely did not."""
+    def _note(self, work: Work, error: OutsideError, began: datetime) -> None:
+        """Write down how a send that began then failed: it may have left, or surely did not."""
         notice_id = self.notice["id"]
         if error.may_have_happened:
             if isinstance(error, SessionBroken):
                 sessions.note_broken(work, self.session, error.message)
             delivery.note_unknown(work, notice_id, error.code, error.message)
             return
-        wait = self._note_at_session(work, error)
+        wait = self._note_at_session(work, error, began)
         delivery.note_not_sent(
             work, notice_id, error.code, error.message, wait=wait, forget_chat=isinstance(error, UnknownChat)
         )
         if isinstance(error, Refused) or self._is_hopeless(error):
             delivery.give_up(work, notice_id, GiveUp(error.code, error.message))
 
-    def _note_at_session(self, work: Work, error: OutsideError) -> timedelta:
+    def _note_at_session(self, work: Work, error: OutsideError, began: datetime) -> timedelta:
         """Note what a failure says of the session, and return how long to wait."""
         if isinstance(error, SessionNotWorking):
-            sessions.note_not_working(work, self.session, error.session_status)
+            sessions.note_not_working(work, self.session, error.session_status, at=began)
         if isinstance(error, ContactsHeld):
             until = sessions.note_held_back(work, self.session, error.message, error.until)
             return max(until - work.now, ASK_AGAIN)
@@ -151,11 +153,11 @@ class Sender:
     def _resumes_at(self, error: OutsideError) -> datetime:
         return self.context.now + (LOOKS_AFTER[0] if error.may_have_happened else ASK_AGAIN)
 
-    def _wait_for(self, error: OutsideError) -> Outcome:
+    def _wait_for(self, error: OutsideError, began: datetime) -> Outcome:
         """Try later what was asked before anything was sent."""
         if isinstance(error, SessionNotWorking):
             with self.context.step() as work:
-                sessions.note_not_working(work, self.session, error.session_status)
+                sessions.note_not_working(work, self.session, error.session_status, at=began)
         if isinstance(error, Refused):
             return self._give_up(GiveUp(error.code, error.message))
         return snooze(self.context.now + ASK_AGAIN, error.message)

@@ -9,7 +9,7 @@ from integrations.waha.client import WahaClient
 from jobs.context import JobContext
 from jobs.outcomes import Outcome, done
 from jobs.outside import calling
-from jobs.registry import NoArgs, job
+from jobs.registry import Backoff, NoArgs, job
 from runtime.logging import get_logger
 from ticketing.notices import sessions
 from ticketing.notices.session_rules import FAILED, Alarm, Remedy, Restart
@@ -24,7 +24,10 @@ log = get_logger(__name__)
     cron="* * * * *",
     missed="skip",
     unique_by=(),
-    max_attempts=1,
+    # One call of three that fails is no news of the session; a restart is written down first, so that it stays the only
+    # one.
+    max_attempts=4,
+    backoff=Backoff(base=2, cap=10),
     retention=timedelta(days=2),
 )
 def watch_waha_session(_args: NoArgs, context: JobContext) -> Outcome:

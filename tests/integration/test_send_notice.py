@@ -441,6 +441,34 @@ class TestSessions:
         notice = row(platform, notice_id)
         assert (notice["status"], notice["sending"], notice["sends"]) == ("pending", "unsent", 0)
 
+    def test_a_refusal_is_older_news_than_a_session_that_works_since(self, platform: Platform) -> None:
+        """The gateway refuses late: it waits for its session first. Nobody is to wait for what is mended."""
+        clock = platform.clock
+        assert isinstance(clock, FixedClock)
+        began = clock.now()
+        clock.advance(timedelta(seconds=2))
+        with platform.begin(SYSTEM) as work:
+            sessions.note_news(work, sessions.News(session=SESSION, at=work.now, status="WORKING"))
+        clock.advance(timedelta(seconds=8))
+        with platform.begin(SYSTEM) as work:
+            sessions.note_not_working(work, SESSION, "STARTING", at=began)
+        assert session(platform)["status"] == "WORKING"
+        with platform.begin(SYSTEM) as work:
+            sessions.note_not_working(work, SESSION, "FAILED", at=work.now)
+        assert session(platform)["status"] == "FAILED"
+
+    def test_a_call_that_fails_is_no_news_of_the_session(self, platform: Platform, waha: WahaSandbox) -> None:
+        pass_minutes(platform, 1)
+        waha.faults.next("server_error", path="/api/sessions/default")
+        pass_minutes(platform, 1)
+        assert session(platform)["status"] == "WORKING"
+        assert waiting_watches(platform) == {"retryable": 1}
+        clock = platform.clock
+        assert isinstance(clock, FixedClock)
+        clock.advance(timedelta(seconds=20))
+        run_due(platform)
+        assert waiting_watches(platform) == {}
+
     def test_no_more_leave_in_a_minute_than_may(self, platform: Platform, waha: WahaSandbox) -> None:
         with platform.read() as connection:
             notices = [make_notice(connection) for _ in range(5)]
@@ -452,6 +480,16 @@ class TestSessions:
                 wait = sessions.take_start(work, taken, SESSION, limits)
             starts.append(wait.until if wait else platform.clock.now())
         assert starts == [DEFAULT, DEFAULT, DEFAULT + MINUTE, DEFAULT + MINUTE, DEFAULT + 2 * MINUTE]
+
+
+def waiting_watches(platform: Platform) -> dict[str, int]:
+    """The watches of the session that are not through, by state."""
+    with platform.read() as connection:
+        rows = connection.execute(
+            "select state, count(*) as jobs from jobs where kind = 'watch_waha_session' and state <> 'completed'"
+            " group by 1"
+        ).fetchall()
+    return {row["state"]: row["jobs"] for row in rows}
 
 
 def session(platform: Platform) -> dict[str, Any]:

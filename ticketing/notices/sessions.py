@@ -95,9 +95,13 @@ def note_news(work: UnitOfWork, news: News) -> None:
         _note_holds(work, news.session, known, news.holds)
 
 
-def note_not_working(work: UnitOfWork, session: str, status: str | None) -> None:
-    """Note that a send was refused because the session does not work; unless it says how it is, it is `STARTING`."""
-    note_news(work, News(session=session, at=work.now, status=status or "STARTING"))
+def note_not_working(work: UnitOfWork, session: str, status: str | None, *, at: datetime) -> None:
+    """Note that a call was refused because the session does not work; unless it says how it is, it is `STARTING`.
+
+    `at` is when the call began: the gateway waits for its session before it refuses, and news that the session works,
+    which came meanwhile, is the newer one.
+    """
+    note_news(work, News(session=session, at=at, status=status or "STARTING"))
 
 
 def note_broken(work: UnitOfWork, session: str, reason: str) -> None:
