@@ -12,12 +12,12 @@ from typing import Final, Literal
 
 from jobs import failures, health, views
 from jobs.platform import Platform
-from sql.database import Connection
+from sql.database import Connection, queries
 from ticketing.dashboard import figures as dashboard
 from ticketing.dashboard import lists
 from ticketing.dashboard.health import HealthView
 from ticketing.dashboard.health import show as how_imports_do
-from ticketing.dashboard.rules import Days
+from ticketing.dashboard.rules import Days, Figures
 from ticketing.paging import PageRequest
 from ticketing.people import Actor, Role
 from ticketing.qcontact_sync import figures as qcontact
@@ -46,17 +46,27 @@ class Concern:
     since: datetime | None = None
 
 
-def list_concerns(platform: Platform, connection: Connection, actor: Actor) -> list[Concern]:
-    """Return what needs somebody among all that the actor may look at, the worst first."""
+def list_concerns(
+    platform: Platform,
+    connection: Connection,
+    actor: Actor,
+    *,
+    tickets: Figures | None = None,
+    doing: HealthView | None = None,
+) -> list[Concern]:
+    """Return what needs somebody among all that the actor may look at, the worst first.
+
+    Who has the tickets' figures or the health of imports at hand may give them: they are read otherwise.
+    """
     now = platform.clock.now()
     found: list[Concern] = []
     if actor.has_role(*SEES_JOBS):
         found += _jobs(connection, now)
-        found += _parts(platform)
+        found += _parts(platform, connection)
         found += _processes(connection, now)
     if actor.has_role(*SEES):
-        found += _tickets(connection, now)
-        found += _outside(connection, how_imports_do(connection, now))
+        found += _tickets(connection, tickets or dashboard.summarise(connection, now, Days()))
+        found += _outside(connection, doing or how_imports_do(connection, now))
     if actor.has_role(*MAY_SEE_TRIAGE):
         found += _messages(connection)
     return sorted(found, key=lambda concern: concern.level != "danger")
@@ -75,10 +85,10 @@ def _jobs(connection: Connection, now: datetime) -> Iterator[Concern]:
         )
 
 
-def _parts(platform: Platform) -> Iterator[Concern]:
-    for finding in health.examine(platform):
+def _parts(platform: Platform, connection: Connection) -> Iterator[Concern]:
+    for finding in health.look_behind(platform, connection):
         if finding.state != "ok":
-            bad = finding.state == "down" or finding.part in ("scheduler", "schedules", "workers")
+            bad = finding.part in ("scheduler", "schedules", "workers")
             yield Concern(
                 name=finding.part,
                 level="danger" if bad else "warning",
@@ -97,6 +107,8 @@ def _processes(connection: Connection, now: datetime) -> Iterator[Concern]:
                 advice="Its jobs are given to others; see what became of the process",
                 since=worker["heartbeat_at"],
             )
+    if not any(queue["paused"] for queue in queries("statistics").queue_switches(connection)):
+        return
     for queue in views.list_queues(connection):
         if queue["paused_at"] is not None and queue["available"]:
             waiting = _counted(queue["available"], views.COUNT_CAP, "job")
@@ -110,8 +122,8 @@ def _processes(connection: Connection, now: datetime) -> Iterator[Concern]:
             )
 
 
-def _tickets(connection: Connection, now: datetime) -> Iterator[Concern]:
-    overdue = dashboard.summarise(connection, now, Days()).overdue
+def _tickets(connection: Connection, figures: Figures) -> Iterator[Concern]:
+    overdue = figures.overdue
     if overdue:
         yield Concern(
             name="overdue",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import datetime, timedelta
 
@@ -14,6 +15,7 @@ _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _NUMBERS = re.compile(r"(\d+)(?:-(\d+))?(?:/(\d+))?")
 
 
+@functools.lru_cache(maxsize=256)
 def parse_cron(line: str) -> CronTrigger:
     """Return the trigger of a crontab line in Africa/Johannesburg time. Raises ValueError for what is no such line.
 
@@ -41,6 +43,7 @@ def fire_after(trigger: CronTrigger, after: datetime) -> datetime:
     return found
 
 
+@functools.lru_cache(maxsize=256)
 def in_words(line: str) -> str:
     """Return a crontab line as people say it: `0 2 * * 0` is `At 02:00, only on Sunday`."""
     said = str(get_description(line, _SPOKEN))

@@ -38,6 +38,13 @@ def examine(platform: Platform) -> list[Finding]:
     return [*_ledger(platform), _redis(platform)]
 
 
+def look_behind(platform: Platform, connection: Connection) -> list[Finding]:
+    """Look at what lies behind the API, the database being there: scheduler, workers, services outside, Redis."""
+    signs = vital_signs(platform, connection)
+    standings = list(queries("integrations").list_states(connection))
+    return [*_behind(platform, signs, standings), _redis(platform)]
+
+
 def is_ready(findings: list[Finding]) -> bool:
     """Whether requests can be served: Redis, workers and scheduler may be away, for the ledger keeps the work."""
     return all(finding.state != "down" for finding in findings)
@@ -74,6 +81,10 @@ def _ledger(platform: Platform) -> Iterator[Finding]:
         return
     yield Finding("database", "ok", "PostgreSQL answers")
     yield Finding("schema", "ok", "The schema is this release's")
+    yield from _behind(platform, signs, standings)
+
+
+def _behind(platform: Platform, signs: dict[str, Any], standings: list[dict[str, Any]]) -> Iterator[Finding]:
     yield from (_scheduler(signs), _schedules(signs), _workers(signs), _backlog(signs))
     yield from (_integration(row) for row in standings if is_set_up(platform.settings, row["integration"]))
 

@@ -14,6 +14,7 @@ from sql.errors import translated
 
 HOUR = timedelta(hours=1)
 HOURS_SHOWN = 24
+COUNTED_BY = timedelta(minutes=5)
 # An attempt is written down a little after it ended, and later still after an outage: the last counts are made again.
 COUNTED_AGAIN = timedelta(minutes=15)
 COUNTS_KEPT = timedelta(days=8)
@@ -81,7 +82,7 @@ def by_hour(connection: Connection, now: datetime) -> list[dict[str, Any]]:
     """
     first = now.replace(minute=0, second=0, microsecond=0) - HOUR * (HOURS_SHOWN - 1)
     hours: dict[datetime, dict[str, int]] = {first + HOUR * number: {} for number in range(HOURS_SHOWN)}
-    for row in queries("statistics").ended_by(connection, since=first, width=HOUR):
+    for row in _ended(connection, first):
         outcomes = hours.get(row["began"])
         if outcomes is not None:
             outcomes[row["outcome"]] = outcomes.get(row["outcome"], 0) + row["attempts"]
@@ -91,7 +92,18 @@ def by_hour(connection: Connection, now: datetime) -> list[dict[str, Any]]:
 def throughput(connection: Connection, now: datetime) -> dict[str, dict[str, int]]:
     """Return by queue how many attempts ended within the last hour, by outcome; a queue where none did is left out."""
     found: dict[str, dict[str, int]] = {}
-    for row in queries("statistics").ended_by(connection, since=now - HOUR, width=HOUR):
+    for row in _ended(connection, now - HOUR):
         outcomes = found.setdefault(row["queue"], {})
         outcomes[row["outcome"]] = outcomes.get(row["outcome"], 0) + row["attempts"]
     return found
+
+
+def _ended(connection: Connection, since: datetime) -> list[dict[str, Any]]:
+    newest: datetime | None = queries("statistics").newest_count(connection)
+    counted_until = since if newest is None else newest + COUNTED_BY
+    # Never prepared: how little is not counted yet is told by the moment, and a plan for any moment reads everything.
+    return connection.execute(
+        queries("statistics").ended_by.sql,
+        {"since": since, "counted_until": counted_until, "width": HOUR},
+        prepare=False,
+    ).fetchall()

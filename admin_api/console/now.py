@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, cast
 
 from flask import Response, redirect, render_template, url_for
@@ -51,10 +52,10 @@ def show() -> str | Response:
     if not actor().has_role(*SEES):
         return cast("Response", redirect(url_for(TICKETS), 303))
     with platform().read() as connection:
-        concerns = attention.list_concerns(platform(), connection, actor())
-        about_jobs = _jobs(connection) if actor().has_role(*SEES_JOBS) else None
         tickets = figures.summarise(connection, now(), Days())
         doing = health.show(connection, now())
+        concerns = attention.list_concerns(platform(), connection, actor(), tickets=tickets, doing=doing)
+        about_jobs = _jobs(connection) if actor().has_role(*SEES_JOBS) else None
     return render_template(
         "console/now.html",
         concerns=[(concern, lead_of(concern.name)) for concern in concerns],
@@ -83,13 +84,22 @@ def day_of(hours: list[dict[str, Any]]) -> Chart:
     """Return the last 24 hours as a chart of what became of the attempts that ended in each."""
     # A day on which nothing ended is told in words.
     shown = hours if any(hour["outcomes"] for hour in hours) else []
+    return _drawn(
+        tuple(f"{hour['began'].astimezone(LOCAL):%H}:00" for hour in shown),
+        tuple(
+            tuple(sum(hour["outcomes"].get(outcome, 0) for outcome in outcomes) for hour in shown)
+            for outcomes in OUTCOMES.values()
+        ),
+    )
+
+
+# Drawing takes longer than all the rest of the page, which is asked for every five seconds by whoever looks at it.
+@functools.lru_cache(maxsize=16)
+def _drawn(labels: tuple[str, ...], series: tuple[tuple[int, ...], ...]) -> Chart:
     return bars(
         "Jobs that ended in the last 24 hours",
-        [f"{hour['began'].astimezone(LOCAL):%H}:00" for hour in shown],
-        {
-            name: [sum(hour["outcomes"].get(outcome, 0) for outcome in outcomes) for hour in shown]
-            for name, outcomes in OUTCOMES.items()
-        },
+        labels,
+        dict(zip(OUTCOMES, series, strict=True)),
         tones=("main", "warn", "bad"),
         stacked=True,
         about="Hour",

@@ -59,26 +59,21 @@ select max(ended_in) from attempt_counts;
 -- Forgets old counts.
 delete from attempt_counts where ended_in < :before::timestamptz;
 
--- name: ended_by(since, width)
--- Sums up what ended since a moment by spans of a width, queue and outcome: what is counted, and the rest from the
--- attempts themselves.
-with counted as (
-    select coalesce(max(ended_in) + interval '5 minutes', :since::timestamptz) as until from attempt_counts
-), ended as (
-    select ended_in as ended_at, queue, outcome, attempts, run_seconds
+-- name: ended_by(since, counted_until, width)
+-- Sums up what ended since a moment by spans of a width, queue and outcome: what is counted, and from `counted_until` on
+-- the attempts themselves.
+with ended as (
+    select ended_in as ended_at, queue, outcome, attempts
     from attempt_counts
     where ended_in >= :since::timestamptz
     union all
-    select
-        job_attempts.finished_at, jobs.queue, job_attempts.outcome, 1,
-        greatest(extract(epoch from job_attempts.finished_at - job_attempts.started_at), 0)
+    select job_attempts.finished_at, jobs.queue, job_attempts.outcome, 1
     from job_attempts
     join jobs on jobs.id = job_attempts.job_id
-    where job_attempts.finished_at >= greatest(:since::timestamptz, (select until from counted))
+    where job_attempts.finished_at >= greatest(:since::timestamptz, :counted_until::timestamptz)
 )
 select
-    date_bin(:width::interval, ended_at, :since::timestamptz) as began, queue, outcome, sum(attempts)::bigint as attempts,
-    coalesce(sum(run_seconds), 0)::float8 as run_seconds
+    date_bin(:width::interval, ended_at, :since::timestamptz) as began, queue, outcome, sum(attempts)::bigint as attempts
 from ended
 group by began, queue, outcome
 order by began, queue, outcome;

@@ -324,6 +324,19 @@ class TestPlans:
         plan = self.plan(many, queries("failures").count_failed_since.sql, since=since, state="discarded", cap=10_001)
         assert "jobs_failed_since" in plan
 
+    def test_what_is_counted_is_not_read_again(self, platform: Platform, many: Connection) -> None:
+        many.execute(
+            "insert into job_attempts (job_id, fence, attempt, outcome, scheduled_at, finished_at)"
+            " select id, 1, 1, 'done', now(), now() - random() * interval '5 days' from jobs"
+        )
+        now = platform.clock.now()
+        statistics.count_ended(many, now)
+        many.execute("vacuum analyze job_attempts, attempt_counts")
+        moments = {"since": now - timedelta(hours=23), "counted_until": now - timedelta(minutes=5)}
+        plan = self.plan(many, queries("statistics").ended_by.sql, **moments, width=timedelta(hours=1))
+        assert "job_attempts_recent" in plan
+        assert "Seq Scan on job" not in plan
+
     def test_the_jobs_of_a_group_are_found_by_its_fingerprint(self, platform: Platform, many: Connection) -> None:
         [row] = fetch(platform, "select fingerprint from jobs where fingerprint is not null limit 1")
         wanted = vars_of(JobFilter(fingerprint=row["fingerprint"]))
