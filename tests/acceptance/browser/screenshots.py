@@ -24,7 +24,6 @@ from runtime.settings import Settings, load_settings
 from sql.migrate import migrate
 from tests.acceptance.browser.chromium import DESK, PHONE, launch_options
 from tests.acceptance.browser.stage import Stage, furnished
-from tests.factories_access import make_key
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs" / "screenshots"
 COLOURS = 96
@@ -42,12 +41,6 @@ PAGES = {
     "whatsapp": "/console/whatsapp",
     "jobs": "/console/jobs",
 }
-# Of those that are not over, the one with the most photos.
-_TICKET = """
-select t.id from tickets as t left join ticket_attachments as a on a.ticket_id = t.id
-group by t.id order by t.status in ('closed', 'cancelled'), count(a.id) desc, t.created_at desc limit 1
-"""
-_REPORT = "select id from weekly_reports order by created_at desc limit 1"
 
 
 def main() -> None:
@@ -86,20 +79,19 @@ def _make(browser: Browser, stage: Stage, size: str, light: Literal["light", "da
         timezone_id="Africa/Johannesburg",
     )
     page = context.new_page()
-    key = make_key(stage.platform, "admin", name="Nomsa Khumalo")
-    page.goto(link_for(key, stage.platform.settings, stage.platform.clock.now()))
+    page.goto(link_for(stage.admin()[0], stage.platform.settings, stage.platform.clock.now()))
     page.get_by_role("button", name="Sign in").click()
     for name, address in PAGES.items():
-        page.goto(address.format(ticket=_of(stage, "tickets", _TICKET), report=_of(stage, "imports", _REPORT)))
+        page.goto(address.format(ticket=stage.worth_seeing()[1], report=_report(stage)))
         _keep(page, FOLDER / f"{name}-{size}-{light}.png")
     context.close()
 
 
-def _of(stage: Stage, place: str, query: str) -> str:
+def _report(stage: Stage) -> str:
     with stage.platform.read() as connection:
-        row = connection.execute(query.encode()).fetchone()
+        row = connection.execute("select id from weekly_reports order by created_at desc limit 1").fetchone()
     assert row is not None
-    return f"/console/{place}/{row['id']}"
+    return f"/console/imports/{row['id']}"
 
 
 def _keep(page: Page, path: Path) -> None:

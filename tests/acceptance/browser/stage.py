@@ -18,7 +18,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from admin_api.app import create_app
-from cli import samples
+from cli import sample_photos, samples
 from cli.api_client import ApiClient
 from cli.demo.imports import import_drops, import_weekly
 from cli.demo.life import live
@@ -27,6 +27,7 @@ from cli.demo.repeat_faults import three_faults
 from cli.demo.sandboxes import Outside, outside
 from cli.seed import Wanted, write_history
 from cli.system import environment_of
+from integrations.waha.sandbox.chats import Media
 from jobs import operations, schedules
 from jobs.kinds import import_drops as import_drops_job
 from jobs.kinds import watch_waha_session
@@ -35,10 +36,11 @@ from jobs.queues import QUEUES
 from runtime.identifiers import uuid7
 from runtime.settings import Settings, load_settings
 from scheduler.lease import Lease
-from tests.factories_access import make_api_key
 from tests.running import run_jobs
 from tests.stand_in import StandIn
-from ticketing import sample_data
+from ticketing import api_keys, directory, sample_data
+from ticketing.api_keys import ApiKey
+from ticketing.name_paging import NamePageRequest
 from ticketing.people import SYSTEM
 
 PATIENCE = 60.0
@@ -53,6 +55,26 @@ class Stage:
     app: Flask
     address: str
     outside: Outside
+
+    def admin(self) -> tuple[ApiKey, str]:
+        """Return a key of a person who may everything, and its plain text."""
+        with self.platform.begin(SYSTEM) as work:
+            [person, *_] = directory.list_users(work.connection, NamePageRequest(), role="admin").rows
+            return api_keys.create(work, person["name"], ("admin",), user_id=person["id"])
+
+    def worth_seeing(self) -> list[str]:
+        """Return the addresses of tickets that have much to show, one of each status, and of what no link leads to."""
+        with self.platform.read() as connection:
+            tickets = connection.execute(_TICKETS.encode(), [list(_STATUSES)]).fetchall()
+            bulk = connection.execute("select id from bulk_actions").fetchall()
+        return [f"/console/tickets/{row['id']}" for row in tickets] + [f"/console/tickets/bulk/{bulk[0]['id']}"]
+
+
+_STATUSES = ("in_progress", "qa_in_progress", "closed")
+_TICKETS = """
+select distinct on (t.status) t.id from tickets as t left join ticket_attachments as a on a.ticket_id = t.id
+where t.status = any(%s) group by t.id order by t.status, count(a.id) desc, t.id
+"""
 
 
 @contextmanager
@@ -111,13 +133,16 @@ def _furnish(stage: Stage, tickets: int, photos: int) -> None:
         schedules.declare(work.connection, platform.registry, work.now)
     write_history(platform, SYSTEM, Wanted(tickets, photos))
     _appoint(platform)
-    with ApiClient(stage.address, make_api_key(platform, "admin", name="Nomsa Khumalo")) as api:
+    with ApiClient(stage.address, stage.admin()[1]) as api:
         import_drops(api, samples.DROPS)
         report_id, _ = import_weekly(api, samples.WEEKLY_REPORT)
         live(api, report_id)
         three_faults(api)
         sync_cases(api, stage.outside.qcontact)
-    stage.outside.waha.inbound(STRANGER, LOST)
+        api.post("/exports", {"report": "tickets"})
+        api.post("/bulk-actions", {"action": "priority", "priority": "high", "filter": {"status": "assigned"}})
+    photo = sample_photos.draw(7, "no light", platform.clock.now())
+    stage.outside.waha.inbound(STRANGER, LOST, media=Media(mimetype="image/jpeg", data=photo))
     _fail(platform)
     _rest(platform)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import unescape
 from urllib.parse import urlsplit
 
@@ -24,26 +24,32 @@ def pages_of(app: Flask) -> set[str]:
     return {rule.endpoint for rule in rules if rule.rule.startswith(PREFIX) and "GET" in (rule.methods or ())}
 
 
-def walk(app: Flask, browser: FlaskClient) -> dict[str, list[str]]:
-    """Return the addresses of pages of HTML that whoever is signed in gets to, by endpoint."""
+def walk(app: Flask, browser: FlaskClient, starts: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Return the addresses of pages of HTML that whoever is signed in gets to, by endpoint.
+
+    All `starts` are among them. An endpoint that sends a file, or leads to one, has none.
+    """
     seen: Counter[str] = Counter()
     known: set[str] = set()
     found: dict[str, list[str]] = {}
     lists = dict(_without_variables(app))
     most = dict.fromkeys(lists, 1)
-    waiting = deque(lists.values())
+    waiting = deque([*starts, *lists.values()])
     while waiting:
         address = waiting.popleft()
         endpoint = _endpoint(app, address)
-        if endpoint is None or address in known or seen[endpoint] >= most.get(endpoint, OF_ONE_THING):
+        if endpoint is None or address in known:
+            continue
+        if address not in starts and seen[endpoint] >= most.get(endpoint, OF_ONE_THING):
             continue
         known.add(address)
         answer = browser.get(address)
-        if answer.status_code != 200:
+        assert answer.status_code < 500, f"{address} answers {answer.status}"
+        if answer.status_code >= 400:
             continue
         seen[endpoint] += 1
         found.setdefault(endpoint, [])
-        if answer.mimetype == "text/html":
+        if answer.status_code == 200 and answer.mimetype == "text/html":
             found[endpoint].append(address)
             waiting.extend(unescape(link) for link in _LINK.findall(answer.get_data(as_text=True)))
     return found
