@@ -47,7 +47,7 @@ def read_status(connection: Connection, now: datetime) -> dict[str, Any]:
 
 
 def count_waiting(connection: Connection) -> dict[str, int]:
-    """Return how many cases are yet to be read, conflicts are open, and cases left the list, by the contract's names."""
+    """Return how many cases are yet to be read, conflicts are open, and cases left the list, by the wire names."""
     row: dict[str, int] = queries("qcontact_log").count_waiting(connection)
     return row
 
