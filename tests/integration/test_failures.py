@@ -17,11 +17,13 @@ from jobs.failures import place_of
 from jobs.kinds.count_attempts import count_attempts
 from jobs.operations import BulkFilter, count_bulk
 from jobs.platform import Platform
+from jobs.registry import JobArgs, job
 from jobs.running_again import run_again
 from jobs.views import JobFilter
 from runtime.settings import Settings
 from sql.database import Connection, queries
-from tests.factories_access import client_as
+from tests.console import open_console
+from tests.factories_access import client_as, make_api_key
 from tests.job_kinds import Effect, Key, Scene, effect, scene, unique
 from tests.races import race
 from tests.running import run_jobs
@@ -42,6 +44,18 @@ select
     case when failed then now() - n * interval '1 minute' end
 from (select n, n % 20 = 0 as failed from generate_series(1, 30000) as n) as made
 """
+
+
+class Sealed(JobArgs):
+    """One argument that nobody may read back, and one that everybody may."""
+
+    token: str
+    note: str
+
+
+@job("test_sealed", queue="tickets", redact=("token",))
+def sealed(_args: Sealed, _context: Any) -> None:
+    """Do nothing."""
 
 
 @pytest.fixture
@@ -245,6 +259,22 @@ class TestRunningAgain:
 
         _, lost = race([lambda: self.again(platform, job_id, key="a")] * 2)
         assert [type(one) for one in lost] == [AlreadyExists]
+
+    def test_what_the_kind_redacts_is_taken_over_unread(self, app: Flask, platform: Platform) -> None:
+        old = enqueue(platform, sealed, Sealed(token="hunter2", note="n"))
+        run_jobs(platform)
+        page = open_console(app, make_api_key(platform, "operator")).get(f"/console/jobs/{old}/run-again")
+        assert "hunter2" not in page.text
+        assert "taken over as it was: token" in page.text
+        kept, masked, other = (
+            job_row(platform, self.again(platform, old, **arguments))["arguments"]
+            for arguments in ({"note": "m"}, {"note": "m", "token": "***"}, {"note": "m", "token": "other"})
+        )
+        assert kept == masked == {"token": "hunter2", "note": "m"}
+        assert other == {"token": "other", "note": "m"}
+        audit = fetch(platform, "select details from operator_audit where action = 'job_run_again'")
+        assert "hunter2" not in str(audit)
+        assert "other" not in str(audit)
 
 
 class TestHours:
