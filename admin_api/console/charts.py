@@ -144,10 +144,11 @@ def _end(series: Sequence[Series], stacked: bool) -> float:
     columns = zip(*(one.values for one in series), strict=True)
     heights = [(sum if stacked else max)(value or 0 for value in column) for column in columns]
     highest = max(heights, default=0)
-    if highest <= 4:
-        return 4
+    if highest <= 8:
+        return 4 if highest <= 4 else 8
+    # Quarters of these are whole, as what is counted is.
     size: float = 10 ** math.floor(math.log10(highest))
-    return next(size * step for step in (1, 1.2, 1.6, 2, 3, 4, 6, 8, 10) if size * step >= highest)
+    return next(size * step for step in (1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 12) if size * step >= highest)
 
 
 def _draw(

@@ -98,3 +98,12 @@ def test_series_take_the_tones_in_turn() -> None:
 def test_a_series_needs_a_value_for_each_label() -> None:
     with pytest.raises(ValueError, match="A: a value is needed"):
         bars("Faults", NAMES, {"A": [1]})
+
+
+@pytest.mark.parametrize(
+    ("highest", "written"),
+    [(0, "0 1 2 3 4"), (5, "0 2 4 6 8"), (10, "0 3 6 9 12"), (45, "0 15 30 45 60"), (240, "0 60 120 180 240")],
+)
+def test_scales_are_written_in_whole_numbers(highest: int, written: str) -> None:
+    root = drawn(bars("Faults", ["Mon"], {"A": [highest]}))
+    assert [node.text for node in root.iter() if node.tag.endswith("text") and node.text != "Mon"] == written.split()
