@@ -12,8 +12,8 @@ from flask import Response
 
 from admin_api.context import actor, now, platform, unit_of_work
 from integrations.storage import CHUNK
-from jobs import exporting
 from jobs.kinds.write_export import audit
+from jobs.procedures import exporting
 from ticketing.days import local_day
 from ticketing.errors import InvalidInput
 from ticketing.exports.reports import Reader, Report

@@ -15,8 +15,8 @@ from typing import Any
 
 from bench.weekly_import import MEGABYTE, _high_water
 from cli.embedded import EmbeddedServers
-from jobs import exporting
 from jobs.platform import Platform
+from jobs.procedures import exporting
 from runtime.settings import load_settings
 from sql.migrate import migrate
 from ticketing.exports.reports import TICKETS, Reader

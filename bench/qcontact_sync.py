@@ -23,7 +23,7 @@ from integrations.qcontact.sandbox import EMAIL, PASSWORD, QUEUE, QContactContro
 from jobs import ledger
 from jobs.kinds.sync_qcontact import sync_qcontact
 from jobs.platform import Platform
-from jobs.qcontact_reading import ROWS
+from jobs.procedures.qcontact_reading import ROWS
 from runtime.identifiers import uuid7
 from runtime.settings import Settings, load_settings
 from sql.migrate import migrate

@@ -19,7 +19,7 @@ from admin_api.idempotency import idempotent
 from admin_api.requests import parse_uuid
 from admin_api.responses import Failure, Success, success
 from admin_api.uploads import read_upload
-from jobs import attachment_files
+from jobs.procedures import attachment_files
 from ticketing.attachments import rules, service, views
 from ticketing.attachments.views import AttachmentFilter
 from ticketing.errors import InvalidInput

@@ -26,8 +26,8 @@ from admin_api.keyset import KeysetQuery, keyset
 from admin_api.requests import parse_uuid, parsed, with_plus
 from admin_api.responses import Failure, Success, success
 from integrations.storage import CHUNK
-from jobs.exporting import AUDIT, JOBS, REPORTS
 from jobs.kinds.write_export import submit
+from jobs.procedures.exporting import AUDIT, JOBS, REPORTS
 from jobs.views import JobFilter
 from ticketing.errors import NotFound
 from ticketing.exports import service

@@ -18,7 +18,7 @@ from admin_api.idempotency import idempotent
 from admin_api.requests import parse_uuid
 from admin_api.responses import Failure, Success, success
 from integrations.storage import StoredFileMissing
-from jobs import attachment_files
+from jobs.procedures import attachment_files
 from ticketing.attachments import direct, rules, service, views
 from ticketing.attachments.direct import UploadRequest
 from ticketing.errors import InvalidInput, NotFound

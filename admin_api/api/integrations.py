@@ -12,7 +12,7 @@ from admin_api.context import platform, unit_of_work
 from admin_api.idempotency import idempotent
 from admin_api.requests import Reason, body_as
 from admin_api.responses import success
-from jobs import integrations
+from jobs.outside import operating
 
 api = blueprint("integrations")
 
@@ -30,7 +30,7 @@ class HoldBody(BaseModel):
 def list_integrations() -> Response:
     """List the services outside: set up or not, called, left alone until when, held by whom, their last failure."""
     with platform().read() as connection:
-        return success(integrations.list_integrations(connection, platform().settings))
+        return success(operating.list_integrations(connection, platform().settings))
 
 
 @api.post("/integrations/<name>/hold")
@@ -38,7 +38,7 @@ def list_integrations() -> Response:
 def hold_integration(name: str, body: HoldBody) -> Response:
     """Have no job call a service until it is released; the jobs wait and burn no attempt."""
     with unit_of_work() as work:
-        integrations.hold(work, name, body.reason)
+        operating.hold(work, name, body.reason)
     return success({"name": name, "held": True}, "The service is left alone")
 
 
@@ -48,7 +48,7 @@ def release_integration(name: str) -> Response:
     """Let a service that was held be called again."""
     reason = body_as(ReasonBody, optional=True).reason
     with unit_of_work() as work:
-        integrations.release(work, name, reason)
+        operating.release(work, name, reason)
     return success({"name": name, "held": False}, "The service is called again")
 
 
@@ -59,6 +59,6 @@ def probe_integration(name: str) -> Response:
     """Try a service now, by a job; if it answers, everybody calls it again."""
     reason = body_as(ReasonBody, optional=True).reason
     with unit_of_work() as work:
-        job = integrations.probe(work, platform().settings, name, reason)
+        job = operating.probe(work, platform().settings, name, reason)
     answer = {"job_id": job.id, "existing": job.existing, "status_url": f"{PREFIX}/jobs/{job.id}"}
     return success(answer, "The job has been queued", status=202)

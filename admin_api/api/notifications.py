@@ -15,7 +15,7 @@ from admin_api.context import actor, now, platform, unit_of_work
 from admin_api.idempotency import idempotent
 from admin_api.requests import Moment, Reason, parse_uuid
 from admin_api.responses import Failure, Success, success
-from jobs import notice_requests
+from jobs.procedures import notice_requests
 from ticketing.errors import InvalidInput
 from ticketing.notices import compliance, contacts, requests, views
 from ticketing.notices.compliance import ComplianceView

@@ -17,8 +17,8 @@ from admin_api.idempotency import idempotent
 from admin_api.requests import Moment, body_as, parse_uuid
 from admin_api.responses import Failure, Success, success
 from admin_api.sign_in import Unauthorized
-from jobs import qcontact_requests
-from jobs.qcontact_requests import ENDED
+from jobs.procedures import qcontact_requests
+from jobs.procedures.qcontact_requests import ENDED
 from runtime.errors import FibreflowError
 from ticketing.paging import DEFAULT_ROWS, MAX_ROWS, PageRequest
 from ticketing.people import Actor, Role

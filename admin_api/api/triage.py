@@ -16,7 +16,7 @@ from admin_api.idempotency import idempotent
 from admin_api.requests import parse_uuid
 from admin_api.responses import Failure, Success, success
 from integrations.storage import StoredFileMissing
-from jobs import triage_decisions
+from jobs.procedures import triage_decisions
 from ticketing.attachments.formats import require_known
 from ticketing.errors import NotFound
 from ticketing.inbound_messages import media

@@ -22,7 +22,7 @@ from admin_api.uploads import read_upload
 from integrations.weekly_workbook import choose, look_at
 from integrations.workbooks import SheetData, open_workbook, write_workbook
 from jobs.kinds.import_weekly_report import Submitted, Upload, confirm, submit
-from jobs.weekly_staging import limits
+from jobs.procedures.weekly_staging import limits
 from runtime.clock import BUSINESS_ZONE
 from ticketing.errors import InvalidInput
 from ticketing.paging import Position

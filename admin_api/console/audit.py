@@ -16,7 +16,7 @@ from admin_api.console.pages import ConsolePages
 from admin_api.context import platform
 from admin_api.keyset import keyset
 from jobs import views
-from jobs.exporting import AUDIT
+from jobs.procedures.exporting import AUDIT
 
 pages = ConsolePages("audit")
 

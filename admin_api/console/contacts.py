@@ -14,7 +14,7 @@ from admin_api.console.list_addresses import around
 from admin_api.console.pages import ConsolePages, back_to_list
 from admin_api.context import actor, platform, unit_of_work
 from admin_api.requests import parsed
-from jobs import notice_requests
+from jobs.procedures import notice_requests
 from sql.database import Connection
 from ticketing.errors import NotFound
 from ticketing.notices import contacts, requests

@@ -16,8 +16,8 @@ from admin_api.console.wording import pairs
 from admin_api.context import actor, platform
 from admin_api.keyset import KeysetQuery, keyset
 from admin_api.requests import parse_uuid, parsed
-from jobs.exporting import REPORTS
 from jobs.ledger import STATES
+from jobs.procedures.exporting import REPORTS
 from jobs.queues import QUEUES
 from ticketing.errors import ConditionNotMet
 from ticketing.exports import service

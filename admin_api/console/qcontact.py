@@ -20,8 +20,8 @@ from admin_api.console.pages import ConsolePages, back_to_list, done
 from admin_api.context import now, platform, unit_of_work
 from admin_api.keyset import KeysetQuery, keyset
 from admin_api.requests import parse_uuid, parsed
-from jobs import qcontact_requests
 from jobs.operations import audit
+from jobs.procedures import qcontact_requests
 from ticketing.paging import PageRequest
 from ticketing.qcontact_sync import assignees, conflicts, figures, runs, views
 from ticketing.qcontact_sync.assignees import RecordId, Whose

@@ -13,7 +13,7 @@ from admin_api.console.forms import form_of
 from admin_api.console.jobs import ReasonForm
 from admin_api.console.pages import ConsolePages, back_to_list, may
 from admin_api.context import platform, unit_of_work
-from jobs import integrations
+from jobs.outside import operating
 from sql.database import Connection
 
 pages = ConsolePages("services")
@@ -28,7 +28,7 @@ class HoldForm(HoldBody, extra="ignore"):
 def list_services() -> str:
     """Show each service outside: set up or not, called, left alone until when, held by whom, its last failure."""
     with platform().read() as connection:
-        found = integrations.list_integrations(connection, platform().settings)
+        found = operating.list_integrations(connection, platform().settings)
     return render_template("console/services.html", services=found)
 
 
@@ -36,7 +36,7 @@ def service_of(connection: Connection, name: str) -> dict[str, Any] | None:
     """Return how things stand with one service, for a panel on its own page; None for who may not look at it."""
     if not may("console_services.list_services"):
         return None
-    found = integrations.list_integrations(connection, platform().settings)
+    found = operating.list_integrations(connection, platform().settings)
     return next((one for one in found if one["name"] == name), None)
 
 
@@ -45,7 +45,7 @@ def service_of(connection: Connection, name: str) -> dict[str, Any] | None:
 def hold(name: str) -> Response:
     """Have no job call a service until it is released."""
     with unit_of_work() as work:
-        integrations.hold(work, name, form_of(HoldForm).reason)
+        operating.hold(work, name, form_of(HoldForm).reason)
     return back_to_list("The service is left alone until somebody releases it", ".list_services")
 
 
@@ -54,7 +54,7 @@ def hold(name: str) -> Response:
 def release(name: str) -> Response:
     """Let a service that was held be called again."""
     with unit_of_work() as work:
-        integrations.release(work, name, form_of(ReasonForm).given())
+        operating.release(work, name, form_of(ReasonForm).given())
     return back_to_list("The service is called again; what waited follows within two minutes", ".list_services")
 
 
@@ -63,5 +63,5 @@ def release(name: str) -> Response:
 def probe(name: str) -> Response:
     """Try a service now, by a job; if it answers, everybody calls it again."""
     with unit_of_work() as work:
-        integrations.probe(work, platform().settings, name, form_of(ReasonForm).given())
+        operating.probe(work, platform().settings, name, form_of(ReasonForm).given())
     return back_to_list("It is being tried now; what it answers shows here", ".list_services")

@@ -10,7 +10,7 @@ from admin_api.console.pages import ConsolePages, done
 from admin_api.console.ticket import show_ticket, ticket_id_of
 from admin_api.context import platform, unit_of_work
 from admin_api.requests import parsed
-from jobs import notice_requests
+from jobs.procedures import notice_requests
 from ticketing.notices.requests import NewNotice
 
 pages = ConsolePages("ticket_messages")

@@ -14,7 +14,7 @@ from admin_api.console.list_addresses import around
 from admin_api.console.pages import ConsolePages, done
 from admin_api.context import platform, unit_of_work
 from admin_api.requests import parse_uuid
-from jobs import triage_decisions
+from jobs.procedures import triage_decisions
 from ticketing.inbound_messages.words import MediaStatus, TriageReason, TriageStatus
 from ticketing.paging import PageRequest
 from ticketing.triage import views

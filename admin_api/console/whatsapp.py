@@ -16,7 +16,7 @@ from admin_api.console.list_addresses import around
 from admin_api.console.pages import ConsolePages, done
 from admin_api.context import actor, now, platform, unit_of_work
 from admin_api.requests import parse_uuid
-from jobs import notice_requests
+from jobs.procedures import notice_requests
 from jobs.views import list_audit
 from sql.database import Connection
 from ticketing.inbound_messages.words import TriageStatus

@@ -10,11 +10,11 @@ from uuid import UUID
 from integrations.outside import NotThere, OutsideError, Refused
 from integrations.received_files import examine
 from integrations.storage import Storage, StoredFileMissing
-from jobs.attachment_files import add, keep
 from jobs.context import JobContext
 from jobs.ledger import EnqueuedJob
 from jobs.outcomes import Outcome, done, snooze
 from jobs.outside import calling
+from jobs.procedures.attachment_files import add, keep
 from jobs.registry import Backoff, JobArgs, job
 from jobs.work import Work
 from ticketing.attachments import rules

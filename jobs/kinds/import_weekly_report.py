@@ -18,8 +18,8 @@ from jobs.context import JobContext
 from jobs.kinds.preview_weekly_report import PreviewWeeklyReport, preview_weekly_report
 from jobs.ledger import EnqueuedJob
 from jobs.outcomes import Discard, Outcome, done
+from jobs.procedures.weekly_staging import REFUSALS, limits, stage
 from jobs.registry import Backoff, JobArgs, job
-from jobs.weekly_staging import REFUSALS, limits, stage
 from jobs.work import Work
 from runtime.identifiers import uuid7
 from runtime.settings import Settings

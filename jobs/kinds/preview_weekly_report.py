@@ -7,8 +7,8 @@ from uuid import UUID
 
 from jobs.context import JobContext
 from jobs.outcomes import Discard, Outcome, done
+from jobs.procedures.weekly_staging import REFUSALS, stage
 from jobs.registry import Backoff, JobArgs, job
-from jobs.weekly_staging import REFUSALS, stage
 from ticketing.weekly_reports import previews, service
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from jobs.context import JobContext
 from jobs.ledger import EnqueuedJob
 from jobs.outcomes import Outcome, cancel, done
+from jobs.procedures.webhook_events import HANDLERS
 from jobs.registry import Backoff, JobArgs, job
-from jobs.webhook_events import HANDLERS
 from jobs.work import Work
 from ticketing.webhooks import receipts
 

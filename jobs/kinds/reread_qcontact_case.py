@@ -8,7 +8,7 @@ from pydantic import Field
 
 from jobs.context import JobContext
 from jobs.outcomes import Outcome
-from jobs.qcontact_syncing import sync_one
+from jobs.procedures.qcontact_syncing import sync_one
 from jobs.registry import Backoff, JobArgs, job
 
 

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from integrations.outside import NotSetUp
 from jobs.context import JobContext
-from jobs.notice_looking import Looker
-from jobs.notice_sending import Sender
 from jobs.outcomes import Outcome, done, snooze
+from jobs.procedures.notice_looking import Looker
+from jobs.procedures.notice_sending import Sender
 from jobs.registry import JobArgs, job
 from ticketing.notices import delivery
 from ticketing.notices.sending_rules import GiveUp, Leave, Look, Send, Wait

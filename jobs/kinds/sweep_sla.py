@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from jobs.context import JobContext
 from jobs.outcomes import Outcome
+from jobs.procedures.sweeping import sweep_in_parts
 from jobs.registry import NoArgs, job
-from jobs.sweeping import sweep_in_parts
 from ticketing.sla import sweep
 
 PARTS = (

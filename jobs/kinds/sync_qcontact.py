@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from jobs.context import JobContext
 from jobs.outcomes import Outcome
-from jobs.qcontact_syncing import sync
+from jobs.procedures.qcontact_syncing import sync
 from jobs.registry import Backoff, NoArgs, job
 
 

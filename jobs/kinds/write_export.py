@@ -8,9 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from integrations.storage import Storage
-from jobs import exporting, operations
+from jobs import operations
 from jobs.context import JobContext
 from jobs.outcomes import Discard, Outcome, done
+from jobs.procedures import exporting
 from jobs.registry import Backoff, JobArgs, job
 from jobs.work import Work
 from ticketing.errors import NotFound

@@ -11,10 +11,10 @@ from uuid import UUID
 import pytest
 
 from integrations.storage import Storage
-from jobs.attachment_files import add, keep
 from jobs.kinds import make_pictures as pictures
 from jobs.kinds.make_pictures import MakePictures, make_pictures
 from jobs.kinds.sweep_stored_files import sweep_stored_files
+from jobs.procedures.attachment_files import add, keep
 from tests.factories import Row, make_ticket
 from tests.factories_attachments import PDF, draw
 from tests.factories_tickets import make_actor

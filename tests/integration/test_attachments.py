@@ -11,7 +11,7 @@ import pytest
 
 from integrations.received_files import examine
 from integrations.storage import Storage
-from jobs.attachment_files import Kept, add, keep
+from jobs.procedures.attachment_files import Kept, add, keep
 from sql.database import queries
 from tests.factories import Row, insert, make_ticket
 from tests.factories_attachments import PDF, draw, make_site_ticket

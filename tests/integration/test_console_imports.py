@@ -233,7 +233,7 @@ def test_what_cannot_be_taken_in_shows_the_form_again_with_why(manager: FlaskCli
 def test_a_report_that_failed_says_why_and_what_to_do(
     manager: FlaskClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jobs import weekly_staging
+    from jobs.procedures import weekly_staging
     from ticketing.weekly_reports.service import UnreadableReport
 
     def unreadable(*_: Any) -> Any:

@@ -18,9 +18,9 @@ from admin_api.api import exports
 from admin_api.api.tickets import Paging, TicketQuery
 from admin_api.app import create_app
 from integrations.storage import Storage
-from jobs import exporting
 from jobs.kinds.forget_exports import forget_exports
 from jobs.platform import Platform
+from jobs.procedures import exporting
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import make_contractor, make_project, make_ticket, make_user

@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from admin_api.api import qcontact
 from admin_api.app import create_app
 from integrations.qcontact.sandbox.samples import NewCase
-from jobs import qcontact_requests
 from jobs.platform import Platform
+from jobs.procedures import qcontact_requests
 from runtime.settings import Settings
 from sql.database import Connection
 from tests.factories import insert, make_ticket

@@ -122,7 +122,7 @@ def test_the_detail_has_the_contracts_shape(client: FlaskClient, platform: Platf
 def test_progress_reaches_100_when_the_import_fails(
     client: FlaskClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jobs import weekly_staging
+    from jobs.procedures import weekly_staging
     from ticketing.weekly_reports.service import UnreadableReport
 
     def unreadable(*_: Any) -> Any:

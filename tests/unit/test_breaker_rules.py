@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.outside import OutsideError, ServerFailed, TooManyRequests
-from jobs.breaker import (
+from jobs.outside.breaker import (
     LONGEST_MESSAGE,
     LONGEST_REQUESTED,
     Limits,

@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from jobs.read_ahead import read_ahead
+from jobs.procedures.read_ahead import read_ahead
 
 
 def alive() -> int:

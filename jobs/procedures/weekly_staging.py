@@ -20,7 +20,7 @@ from integrations.storage import Storage, StoredFileMissing
 from integrations.weekly_workbook import SheetFound, choose, look_at
 from integrations.workbooks import Limits, Workbook, WorkbookError, open_workbook
 from jobs.context import JobContext
-from jobs.read_ahead import read_ahead
+from jobs.procedures.read_ahead import read_ahead
 from runtime.settings import Settings
 from ticketing.weekly_reports import importing, service, staging
 from ticketing.weekly_reports.reading import PreparedRow, SheetReader

@@ -14,9 +14,9 @@ from weakref import WeakSet
 from integrations.outside import Integration, NotSetUp, OutsideError
 from integrations.qcontact.client import QContactClient
 from integrations.waha.client import WahaClient
-from jobs.breaker import LONGEST_REQUESTED, Limits, Standing, after_failure, after_giving_up, after_success
 from jobs.outcomes import PutOff
-from jobs.tokens import SharedTokens
+from jobs.outside.breaker import LONGEST_REQUESTED, Limits, Standing, after_failure, after_giving_up, after_success
+from jobs.outside.tokens import SharedTokens
 from runtime.clock import Clock
 from runtime.identifiers import uuid7
 from runtime.logging import get_logger, mask_text

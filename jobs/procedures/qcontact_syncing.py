@@ -20,7 +20,7 @@ from integrations.qcontact.wire import WireCase
 from jobs.context import JobContext
 from jobs.outcomes import Outcome, PutOff, done
 from jobs.outside import Breaker, calling
-from jobs.qcontact_reading import Reader, Walk
+from jobs.procedures.qcontact_reading import Reader, Walk
 from jobs.work import Work
 from ticketing.qcontact_sync import listing, runs
 from ticketing.qcontact_sync.cases import CaseOutcome, Reading

@@ -11,9 +11,9 @@ from integrations.outside import OutsideError
 from integrations.waha.client import WahaClient
 from integrations.waha.wire import Message
 from jobs.context import JobContext
-from jobs.notice_sending import Sender
 from jobs.outcomes import Outcome, done, snooze
 from jobs.outside import Breaker
+from jobs.procedures.notice_sending import Sender
 from ticketing.notices import delivery, sessions
 from ticketing.notices.sending_rules import (
     CLOCKS_DIFFER,
