@@ -37,6 +37,7 @@ WAIT = 30
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
     platform = Platform.connect(settings, clock=FixedClock(NOON + timedelta(hours=1)))
+    platform.declare()
     yield platform
     platform.close()
 
