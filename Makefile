@@ -8,7 +8,7 @@ LOCK := .bootstrap/bin/uv pip compile --quiet --universal --python-version 3.11 
 	--custom-compile-command "make lock" pyproject.toml --extra build
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format bench screenshots lock stop forget clean
+.PHONY: help setup demo up test coverage lint format bench screenshots lock stop forget clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -29,7 +29,11 @@ demo: setup ## see a workbook become tickets, from the API's own answers
 up: setup ## run everything here: servers, API, workers, scheduler (Ctrl-C stops it)
 	@$(BIN)/fibreflow up
 
-test: setup ## run every test, with coverage and its floors
+test: setup ## run every test
+	@scripts/browser.sh
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+coverage: setup ## run every test, with coverage and its floors
 	@scripts/browser.sh
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=
