@@ -44,6 +44,11 @@ class Position:
         return position
 
 
+def place_of(after: Position | None, rows: int) -> dict[str, Any]:
+    """Return the parameters that keyset queries share: at most `rows` rows after a position, or from the start."""
+    return {"after_at": after.at if after else None, "after_id": after.id if after else None, "row_limit": rows}
+
+
 def to_cursor(*parts: str | int | None) -> str:
     """Return the parts of a position as opaque text, safe in a URL."""
     text = json.dumps(parts, separators=(",", ":"))
@@ -83,6 +88,10 @@ class PageRequest:
     def after(self) -> Position | None:
         """The cursor's position; None for a list from its start or by page number."""
         return Position.from_cursor(self.cursor) if self.cursor else None
+
+    def place(self) -> dict[str, Any]:
+        """Return the parameters of keyset queries for this page and one row more, which tells whether there is more."""
+        return place_of(self.after, self.size + 1)
 
     @property
     def skip(self) -> int:

@@ -68,7 +68,7 @@ def find(
 
     A search without a letter or digit in it finds nothing. Raises InvalidInput for a cursor that is none.
     """
-    place = _place(request)
+    place = {**request.place(), "row_skip": request.skip}
     words = read_words(connection, search)
     if not words:
         return Matches([], 0)
@@ -173,16 +173,6 @@ def _is_beginning(word: str) -> bool:
 
 def _quoted(word: str) -> str:
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
-def _place(request: PageRequest) -> dict[str, Any]:
-    after = request.after
-    return {
-        "after_at": after.at if after else None,
-        "after_id": after.id if after else None,
-        "row_limit": request.size + 1,
-        "row_skip": request.skip,
-    }
 
 
 def _through_index(connection: Connection, values: Mapping[str, Any], *, most: int | None) -> Matches:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from sql.database import Connection, queries
 from ticketing import ticket_search
 from ticketing.errors import NotFound
-from ticketing.paging import MAX_DEPTH, Page, PageRequest, fetch_planned, page_of, require_depth
+from ticketing.paging import MAX_DEPTH, Page, PageRequest, fetch_planned, page_of, place_of, require_depth
 from ticketing.people import Actor, find_project, team_ids_of
 from ticketing.ticket_access import Sight, sees_every_ticket, sight_of
 from ticketing.ticket_input import Position
@@ -121,7 +121,7 @@ def get_ticket(connection: Connection, actor: Actor, ticket_id: UUID) -> dict[st
 def read_ticket(connection: Connection, ticket_id: UUID, sight: Sight = EVERYTHING) -> dict[str, Any]:
     """Return a ticket within `sight`, in the shape of TicketView. Raises NotFound."""
     filters = _parameters(TicketFilter(), project=None)
-    rows = _rows(connection, filters, sight, ticket_id=ticket_id, limit=1)
+    rows = _rows(connection, filters, sight, ticket_id=ticket_id, place=_top(1))
     if not rows:
         raise no_such_ticket(ticket_id)
     return rows[0]
@@ -144,29 +144,23 @@ def list_tickets(
     numbered, unless it is searched. Raises InvalidInput for a cursor that is none, and for a page by number that lies
     too deep.
     """
-    after = request.after
+    place = {**request.place(), "row_skip": request.skip}
     sight = load_sight(connection, actor)
     filters = filter_parameters(connection, wanted)
     if wanted.search and wanted.search.strip():
         return _search(connection, filters, sight, wanted.search, request)
     counted = _count(connection, filters, sight, depth)
     require_depth(request, counted, depth=depth)
-    rows = _rows(
-        connection,
-        filters,
-        sight,
-        after_at=after.at if after else None,
-        after_id=after.id if after else None,
-        limit=request.size + 1,
-        skip=request.skip,
-    )
+    rows = _rows(connection, filters, sight, place=place)
     return page_of(rows, request, counted=counted, depth=depth)
 
 
 def _search(connection: Connection, filters: dict[str, Any], sight: Sight, search: str, request: PageRequest) -> Page:
     matches = ticket_search.find(connection, search, {**filters, **sight.parameters()}, request)
     require_depth(request, matches.counted, depth=ticket_search.MAX_COUNTED)
-    rows = _rows(connection, filters, sight, ticket_ids=matches.ids, limit=len(matches.ids)) if matches.ids else []
+    rows = (
+        _rows(connection, filters, sight, ticket_ids=matches.ids, place=_top(len(matches.ids))) if matches.ids else []
+    )
     place = {ticket_id: number for number, ticket_id in enumerate(matches.ids)}
     rows.sort(key=lambda row: place[row["id"]])
     return page_of(rows, request, counted=matches.counted, depth=ticket_search.MAX_COUNTED)
@@ -179,17 +173,9 @@ def list_events(
 
     Raises NotFound for a ticket that the actor may not see, and InvalidInput for a cursor that is none.
     """
-    after = request.after
+    place = request.place()
     get_ticket(connection, actor, ticket_id)
-    rows = list(
-        queries("ticket_events").list_ticket_events(
-            connection,
-            ticket_id=ticket_id,
-            after_at=after.at if after else None,
-            after_id=after.id if after else None,
-            row_limit=request.size + 1,
-        )
-    )
+    rows = list(queries("ticket_events").list_ticket_events(connection, ticket_id=ticket_id, **place))
     page = page_of(rows, request, counted=0, time_column="occurred_at")
     return page.rows, page.next_cursor
 
@@ -216,16 +202,16 @@ def _rows(
     filters: dict[str, Any],
     sight: Sight,
     *,
-    limit: int,
+    place: dict[str, Any],
     ticket_id: UUID | None = None,
     ticket_ids: list[UUID] | None = None,
-    after_at: datetime | None = None,
-    after_id: UUID | None = None,
-    skip: int = 0,
 ) -> list[dict[str, Any]]:
-    position = {"after_at": after_at, "after_id": after_id, "row_limit": limit, "row_skip": skip}
-    parameters = {**filters, **sight.parameters(), **position, "ticket_id": ticket_id, "ticket_ids": ticket_ids}
+    parameters = {**filters, **sight.parameters(), **place, "ticket_id": ticket_id, "ticket_ids": ticket_ids}
     return fetch_planned(connection, queries("tickets").list_tickets, **parameters)
+
+
+def _top(rows: int) -> dict[str, Any]:
+    return {**place_of(None, rows), "row_skip": 0}
 
 
 def _count(connection: Connection, filters: dict[str, Any], sight: Sight, depth: int) -> int:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sql.database import Connection, queries
 from ticketing.errors import NotFound
-from ticketing.paging import PageRequest, fetch_planned, page_of
+from ticketing.paging import PageRequest, fetch_planned, page_of, place_of
 from ticketing.people import Actor
 from ticketing.ticket_access import Sight
 from ticketing.ticket_views import EVERYTHING, get_ticket, load_sight
@@ -64,7 +63,7 @@ def get_attachment(connection: Connection, actor: Actor, attachment_id: UUID) ->
 
 def read_attachment(connection: Connection, attachment_id: UUID, sight: Sight = EVERYTHING) -> dict[str, Any]:
     """Return a file within `sight`. Raises NotFound, for a deleted one too."""
-    rows = _rows(connection, AttachmentFilter(), sight, attachment_id=attachment_id, limit=1)
+    rows = _rows(connection, AttachmentFilter(), sight, attachment_id=attachment_id, place=place_of(None, 1))
     if not rows:
         raise no_such_attachment(attachment_id)
     return rows[0]
@@ -74,7 +73,7 @@ def list_attachments(
     connection: Connection, actor: Actor, ticket_id: UUID, wanted: AttachmentFilter, request: PageRequest
 ) -> AttachmentList:
     """Return a part of a ticket's files, newest first. Raises NotFound, and InvalidInput for a cursor that is none."""
-    after = request.after
+    place = request.place()
     get_ticket(connection, actor, ticket_id)
     filters = wanted.parameters() | {"ticket_id": ticket_id}
     rows = _rows(
@@ -82,9 +81,7 @@ def list_attachments(
         wanted,
         EVERYTHING,
         ticket_id=ticket_id,
-        after_at=after.at if after else None,
-        after_id=after.id if after else None,
-        limit=request.size + 1,
+        place=place,
     )
     (sums,) = fetch_planned(connection, queries("attachments").sum_attachments, **filters)
     page = page_of(rows, request, counted=sums["total"], time_column="uploaded_at")
@@ -116,13 +113,10 @@ def _rows(
     wanted: AttachmentFilter,
     sight: Sight,
     *,
-    limit: int,
+    place: dict[str, Any],
     attachment_id: UUID | None = None,
     ticket_id: UUID | None = None,
-    after_at: datetime | None = None,
-    after_id: UUID | None = None,
 ) -> list[dict[str, Any]]:
-    place = {"after_at": after_at, "after_id": after_id, "row_limit": limit}
     named = {"attachment_id": attachment_id, "ticket_id": ticket_id}
     parameters = wanted.parameters() | sight.parameters() | place | named
     return fetch_planned(connection, queries("attachments").list_attachments, **parameters)

@@ -73,15 +73,12 @@ def count_unresolved(connection: Connection, project_id: str | None) -> list[dic
 def _list(
     connection: Connection, query: Any, column: str, now: datetime, project_id: str | None, request: PageRequest
 ) -> Lines:
-    after = request.after
     rows = fetch_planned(
         connection,
         query,
         project=project_of(connection, project_id),
         now=now,
-        after_at=after.at if after else None,
-        after_id=after.id if after else None,
-        row_limit=request.size + 1,
+        **request.place(),
     )
     shown = rows[: request.size]
     more = Position(shown[-1][column], shown[-1]["id"]) if len(rows) > request.size else None

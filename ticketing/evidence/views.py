@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from sql.database import Connection, queries
 from ticketing.evidence.rules import Finding
-from ticketing.paging import PageRequest, Position, fetch_planned, page_of
+from ticketing.paging import PageRequest, Position, fetch_planned, page_of, place_of
 from ticketing.people import Actor, find_project
 from ticketing.ticket_access import Sight
 from ticketing.ticket_views import EVERYTHING, load_sight
@@ -97,7 +97,6 @@ def list_evidence(
 
 def parameters_of(connection: Connection, wanted: EvidenceFilter, sight: Sight, request: PageRequest) -> dict[str, Any]:
     """Return the parameters of `list_evidence` for what is wanted."""
-    after = request.after
     project = (find_project(connection, wanted.project_id) or _NOTHING) if wanted.project_id else None
     return {
         "attachment_id": None,
@@ -107,9 +106,7 @@ def parameters_of(connection: Connection, wanted: EvidenceFilter, sight: Sight, 
         "code": wanted.code.value if wanted.code else None,
         "overruled": wanted.overruled,
         **sight.parameters(),
-        "after_at": after.at if after else None,
-        "after_id": after.id if after else None,
-        "row_limit": request.size + 1,
+        **request.place(),
     }
 
 
@@ -131,9 +128,7 @@ def select_photos(
         ticket_ids=None if wanted.ticket_ids is None else list(wanted.ticket_ids),
         uploaded_from=wanted.uploaded_from,
         uploaded_before=wanted.uploaded_before,
-        after_at=after.at if after else None,
-        after_id=after.id if after else None,
-        row_limit=limit,
+        **place_of(after, limit),
     )
     last = rows[-1] if len(rows) == limit else None
     return [(row["id"], row["ticket_id"]) for row in rows], Position(last["uploaded_at"], last["id"]) if last else None

@@ -14,7 +14,7 @@ from sql.database import Connection, queries
 from ticketing.errors import DomainError, NotFound
 from ticketing.handover.evidence import Checksums, damaged, list_files
 from ticketing.handover.rules import PENDING, GateResult, evaluate, facts_of, path
-from ticketing.paging import DEFAULT_ROWS, MAX_DEPTH, MAX_ROWS, Position, fetch_planned
+from ticketing.paging import DEFAULT_ROWS, MAX_DEPTH, MAX_ROWS, Position, fetch_planned, place_of
 from ticketing.people import Actor, find_project
 from ticketing.ticket_access import Sight
 from ticketing.ticket_views import EVERYTHING, load_sight, read_ticket
@@ -216,9 +216,9 @@ def _pending(
     skip: int,
 ) -> list[dict[str, Any]]:
     """Return the newest of all statuses together: those of each are read by an index, then merged."""
-    place = {"after_at": after and after.at, "after_id": after and after.id, "row_limit": skip + limit}
+    filters = {**filters, **place_of(after, skip + limit)}
     query = queries("handover").list_pending_handovers
-    found = [row for status in statuses for row in fetch_planned(connection, query, **filters, **place, status=status)]
+    found = [row for status in statuses for row in fetch_planned(connection, query, **filters, status=status)]
     found.sort(key=lambda row: (row["created_at"], row["id"]), reverse=True)
     rows = found[skip : skip + limit]
     gates = _gates_of(connection, (row["id"] for row in rows))
@@ -263,7 +263,5 @@ def _snapshots(
         snapshot_id=snapshot_id,
         ticket_id=ticket_id,
         **sight.parameters(),
-        after_at=after and after.at,
-        after_id=after and after.id,
-        row_limit=limit,
+        **place_of(after, limit),
     )

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from sql.database import Connection, queries
 from ticketing.errors import NotFound
-from ticketing.paging import PageRequest, fetch_planned, page_of
+from ticketing.paging import PageRequest, fetch_planned, page_of, place_of
 from ticketing.people import Actor
 from ticketing.ticket_views import get_ticket
 from ticketing.vocabulary import NoteType, NoteVisibility
@@ -50,15 +50,13 @@ def list_notes(
 
     Raises NotFound for a ticket that the actor may not see, InvalidInput for a cursor that is none.
     """
-    after = request.after
+    place = request.place()
     get_ticket(connection, actor, ticket_id)
     rows = _rows(
         connection,
         ticket_id,
         visibility=visibility,
-        after_at=after.at if after else None,
-        after_id=after.id if after else None,
-        row_limit=request.size + 1,
+        **place,
     )
     page = page_of(rows, request, counted=0)
     summary = queries("notes").count_notes(connection, ticket_id=ticket_id)
@@ -85,6 +83,6 @@ def no_such_note(note_id: UUID) -> NotFound:
 
 
 def _rows(connection: Connection, ticket_id: UUID, **narrowing: Any) -> list[dict[str, Any]]:
-    unset = {"note_id": None, "visibility": None, "after_at": None, "after_id": None, "row_limit": 1}
+    unset = {"note_id": None, "visibility": None, **place_of(None, 1)}
     rows = fetch_planned(connection, queries("notes").list_notes, **unset | narrowing, ticket_id=ticket_id)
     return [{name: row[name] for name in NoteView.model_fields} for row in rows]

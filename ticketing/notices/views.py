@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from sql.database import Connection, queries
 from ticketing.notices.holds import no_such_notice
-from ticketing.paging import MAX_DEPTH, PageRequest, fetch_planned, page_of
+from ticketing.paging import MAX_DEPTH, PageRequest, fetch_planned, page_of, place_of
 from ticketing.people import Actor, Role
 from ticketing.phones import masked
 from ticketing.ticket_views import load_sight
@@ -129,16 +129,14 @@ def list_notices(connection: Connection, actor: Actor, wanted: NoticeFilter, req
 
     Notices without a ticket are for those who see every ticket. Raises InvalidInput for a cursor that is none.
     """
-    after = request.after
+    place = request.place()
     narrowing = wanted.parameters() | load_sight(connection, actor).parameters()
     rows = fetch_planned(
         connection,
         queries("notices").list_notices,
         **narrowing,
         notice_id=None,
-        after_at=after.at if after else None,
-        after_id=after.id if after else None,
-        row_limit=request.size + 1,
+        **place,
     )
     (counts,) = fetch_planned(connection, queries("notices").count_notices, **narrowing, most=MAX_DEPTH + 1)
     page = page_of(rows, request, counted=0)
@@ -159,7 +157,7 @@ def state_of(connection: Connection, actor: Actor, notice_id: UUID) -> dict[str,
 
 
 def _row(connection: Connection, actor: Actor, notice_id: UUID) -> dict[str, Any]:
-    unset = NoticeFilter().parameters() | {"after_at": None, "after_id": None, "row_limit": 1}
+    unset = NoticeFilter().parameters() | place_of(None, 1)
     sight = load_sight(connection, actor).parameters()
     rows = fetch_planned(connection, queries("notices").list_notices, **unset | sight, notice_id=notice_id)
     if not rows:

@@ -137,10 +137,4 @@ def tally(counts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _part(request: PageRequest) -> dict[str, Any]:
-    after = request.after
-    return {
-        "after_at": after.at if after else None,
-        "after_id": after.id if after else None,
-        "row_limit": request.size + 1,
-        "row_skip": request.skip,
-    }
+    return {**request.place(), "row_skip": request.skip}

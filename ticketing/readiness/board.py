@@ -107,10 +107,9 @@ def _oldest(
     connection: Connection, statuses: Iterable[Status], filters: Mapping[str, Any], request: PageRequest
 ) -> list[dict[str, Any]]:
     """Return the oldest of all statuses together: those of each are read by an index, then merged."""
-    after = request.after
-    place = {"after_at": after and after.at, "after_id": after and after.id, "row_limit": request.size + 1}
+    filters = {**filters, **request.place()}
     query = queries("readiness").list_qa_board
-    found = [row for status in statuses for row in fetch_planned(connection, query, **filters, **place, status=status)]
+    found = [row for status in statuses for row in fetch_planned(connection, query, **filters, status=status)]
     return sorted(found, key=lambda row: (row["created_at"], row["id"]))[: request.size + 1]
 
 

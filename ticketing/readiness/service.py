@@ -18,7 +18,7 @@ from runtime.identifiers import uuid7
 from sql.database import queries
 from ticketing.errors import ConditionNotMet, Forbidden
 from ticketing.events import TicketEvent, UnitOfWork
-from ticketing.paging import Position
+from ticketing.paging import Position, place_of
 from ticketing.people import Role
 from ticketing.readiness.rules import Policy, Verdict, evaluate, facts_of
 from ticketing.ticket_views import load_sight, no_such_ticket
@@ -112,9 +112,7 @@ def recheck_waiting(
         queries("readiness").list_tickets_that_wait_for_qa(
             work.connection,
             status=Status.PENDING_QA.value,
-            after_at=after.at if after else None,
-            after_id=after.id if after else None,
-            row_limit=limit,
+            **place_of(after, limit),
         )
     )
     # Read without a lock: a ticket that has moved on meanwhile does not wait any more.

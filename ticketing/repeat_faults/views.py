@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from sql.database import Connection, queries
 from ticketing.errors import NotFound
-from ticketing.paging import DEFAULT_ROWS, MAX_DEPTH, PageRequest, Position, fetch_planned
+from ticketing.paging import MAX_DEPTH, PageRequest, Position, fetch_planned, place_of
 from ticketing.people import find_project
 from ticketing.repeat_faults.rules import UNRESOLVED, Pattern, recommendation_of
 from ticketing.repeat_faults.scan import Finding, Place, Question, scan
@@ -129,7 +129,7 @@ class Look:
 
 def read_escalation(connection: Connection, escalation_id: UUID) -> dict[str, Any]:
     """Return an escalation in the shape of EscalationView. Raises NotFound."""
-    parameters = _filters(EscalationFilter(), None) | _after(None, 1)
+    parameters = _filters(EscalationFilter(), None) | place_of(None, 1)
     rows = fetch_planned(
         connection, queries("repeat_faults").list_escalations, **parameters, escalation_id=escalation_id
     )
@@ -146,7 +146,7 @@ def get_escalation(connection: Connection, escalation_id: UUID) -> dict[str, Any
 
 def list_escalations(connection: Connection, wanted: EscalationFilter, request: PageRequest) -> EscalationList:
     """Return escalations in the shape of EscalationView, newest first. Raises InvalidInput for a false cursor."""
-    after = request.after
+    place = request.place()
     project = (find_project(connection, wanted.project_id) or _NOTHING) if wanted.project_id else None
     filters = _filters(wanted, project)
     counted = fetch_planned(connection, queries("repeat_faults").count_escalations, **filters, most=MAX_DEPTH)
@@ -154,7 +154,7 @@ def list_escalations(connection: Connection, wanted: EscalationFilter, request: 
         connection,
         queries("repeat_faults").list_escalations,
         **filters,
-        **_after(after, request.size + 1),
+        **place,
         escalation_id=None,
     )
     shown = rows[: request.size]
@@ -235,7 +235,3 @@ def _filters(wanted: EscalationFilter, project: UUID | None) -> dict[str, Any]:
         "project": project,
         "escalation_type": wanted.escalation_type,
     }
-
-
-def _after(after: Position | None, rows: int = DEFAULT_ROWS) -> dict[str, Any]:
-    return {"after_at": after.at if after else None, "after_id": after.id if after else None, "row_limit": rows}

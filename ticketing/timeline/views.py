@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from sql.database import Connection, queries
 from ticketing.directory import names_of
 from ticketing.errors import NotFound
-from ticketing.paging import PageRequest, fetch_planned, page_of
+from ticketing.paging import PageRequest, fetch_planned, page_of, place_of
 from ticketing.people import Actor, Role
 from ticketing.ticket_access import sees_every_ticket
 from ticketing.ticket_views import get_ticket
@@ -90,7 +90,7 @@ def read_timeline(
 
     Raises NotFound for a ticket that the actor may not see, InvalidInput for a cursor that is none.
     """
-    after = request.after
+    place = request.place()
     get_ticket(connection, actor, ticket_id)
     rows = _rows(
         connection,
@@ -99,9 +99,7 @@ def read_timeline(
         kind=wanted.kind,
         type=wanted.type,
         source=wanted.source,
-        after_at=after.at if after else None,
-        after_id=after.id if after else None,
-        row_limit=request.size + 1,
+        **place,
     )
     page = page_of(rows, request, counted=0, time_column="at")
     counts = queries("timeline").count_activities(connection, ticket_id=ticket_id, inside=_inside(actor))
@@ -112,14 +110,14 @@ def read_timeline(
 
 def read_activity(connection: Connection, actor: Actor, ticket_id: UUID, activity_id: UUID) -> dict[str, Any]:
     """Return one activity of a ticket in the shape of ActivityView. Raises NotFound."""
-    rows = _rows(connection, actor, ticket_id, activity_id=activity_id, row_limit=1)
+    rows = _rows(connection, actor, ticket_id, activity_id=activity_id)
     if not rows:
         raise NotFound(f"Activity {activity_id} not found", details={"activity_id": str(activity_id)})
     return _shown(connection, actor, rows)[0]
 
 
 def _rows(connection: Connection, actor: Actor, ticket_id: UUID, **narrowing: Any) -> list[dict[str, Any]]:
-    unset = dict.fromkeys(("kind", "type", "source", "activity_id", "after_at", "after_id"))
+    unset = dict.fromkeys(("kind", "type", "source", "activity_id")) | place_of(None, 1)
     return fetch_planned(
         connection,
         queries("timeline").list_activities,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from sql.database import Connection, queries
 from ticketing.errors import NotFound
 from ticketing.inbound_messages.words import MediaStatus, TriageReason, TriageStatus
-from ticketing.paging import MAX_DEPTH, PageRequest, fetch_planned, page_of
+from ticketing.paging import MAX_DEPTH, PageRequest, fetch_planned, page_of, place_of
 from ticketing.vocabulary import Status
 
 
@@ -66,16 +66,13 @@ def list_items(
     connection: Connection, status: TriageStatus | None, reason: TriageReason | None, request: PageRequest
 ) -> TriageList:
     """Return items in the shape of TriageItemView; None filters nothing. Raises InvalidInput for a false cursor."""
-    after = request.after
     rows = fetch_planned(
         connection,
         queries("triage").list_triage_items,
         item_id=None,
         status=status,
         reason=reason,
-        after_at=after.at if after else None,
-        after_id=after.id if after else None,
-        row_limit=request.size + 1,
+        **request.place(),
     )
     page = page_of(rows, request, counted=0)
     waiting: int = queries("triage").count_open_triage_items(connection, most=MAX_DEPTH)
@@ -90,9 +87,7 @@ def read_item(connection: Connection, item_id: UUID) -> dict[str, Any]:
         item_id=item_id,
         status=None,
         reason=None,
-        after_at=None,
-        after_id=None,
-        row_limit=1,
+        **place_of(None, 1),
     )
     if not rows:
         raise no_such_item(item_id)

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sql.database import Connection, queries
-from ticketing.paging import Position
+from ticketing.paging import Position, place_of
 from ticketing.weekly_reports.differences import add_names
 from ticketing.weekly_reports.headers import REJECTED_COLUMNS
 from ticketing.weekly_reports.service import no_such_report
@@ -103,9 +103,7 @@ def history(
         queries("weekly_reports").list_reports(
             connection,
             **wanted.parameters(),
-            after_at=after.at if after else None,
-            after_id=after.id if after else None,
-            row_limit=limit + 1,
+            **place_of(after, limit + 1),
         )
     )
     totals = queries("weekly_reports").summarise_reports(connection, **wanted.parameters())
