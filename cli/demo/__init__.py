@@ -8,6 +8,7 @@ API's own answers, but for what the two sandboxes say they hold.
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -30,14 +31,14 @@ def demo(
     ] = samples.WEEKLY_REPORT,
 ) -> None:
     """Start everything, turn a workbook into tickets and take one through its life before your eyes, stop cleanly."""
-    began = time.monotonic()
+    began, began_at = time.monotonic(), datetime.now(UTC)
     with running_system() as (address, outside), signed_in(address) as api:
         changed = import_drops(api, drops)
         report_id, imported = import_weekly(api, weekly)
         tickets_by_status(api)
         lived = live(api, report_id)
         three_faults(api)
-        synced = sync_cases(api, outside.qcontact)
+        synced = sync_cases(api, outside.qcontact, since=began_at)
         show_notices(api, outside.waha, [ticket_id for ticket_id in (lived, synced) if ticket_id])
         if synced:
             write_in(api, outside.waha, synced)
