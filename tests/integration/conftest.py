@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from flask import Flask
 from psycopg.rows import dict_row
 
+from admin_api.app import create_app
 from jobs.platform import Platform
 from sql.database import Connection
 from tests.servers import TEMPLATE, TestServers
@@ -18,6 +20,12 @@ def connection(platform: Platform) -> Iterator[Connection]:
     """A connection for looking at the platform's database, and for preparing it."""
     with platform.read() as connection:
         yield connection
+
+
+@pytest.fixture
+def app(platform: Platform) -> Flask:
+    """The whole application on the test's platform."""
+    return create_app(platform=platform)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 
-from admin_api.app import create_app
 from admin_api.idempotency import HEADER
 from tests.factories_access import client_with, make_api_key
 
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
     from jobs.platform import Platform
 
 ELSEWHERE = re.compile(r"(?:https?:)?//[\w.]+")
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

@@ -23,12 +23,6 @@ if TYPE_CHECKING:
     from jobs.platform import Platform
 
 
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    platform.declare()
-    return create_app(platform=platform)
-
-
 def make_job(connection: Connection, **columns: Any) -> dict[str, Any]:
     row = {"kind": "nothing", "queue": "tickets", "state": "available", "max_attempts": 3}
     return insert(connection, "jobs", **row | {"actor_kind": "system", "actor_name": "test"} | columns)

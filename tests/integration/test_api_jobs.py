@@ -11,7 +11,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from admin_api.app import create_app
 from jobs import operations, schedules
 from jobs.enqueueing import EnqueuedJob
 from jobs.kinds.act_on_jobs import act_on_jobs
@@ -43,11 +42,6 @@ def secretive(args: Secretive, context: Any) -> None:
 def platform(settings: Settings) -> Iterator[Platform]:
     with platform_for_tests(settings) as platform:
         yield platform
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flask import Flask
 
-from admin_api.app import create_app
 from admin_api.auth import Access, access_of
 from tests.factories_access import client_with, make_api_key
 from ticketing import api_keys
@@ -35,11 +34,6 @@ OTHER_DOORS = {
 }
 PUBLIC = {"/healthz", "/readyz", "/openapi/", "/openapi/openapi.json"}
 AN_ID = "0198c5a2-7e1b-7c3d-9f00-0123456789ab"
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 def routes(app: Flask) -> Iterator[Route]:

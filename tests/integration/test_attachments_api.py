@@ -16,7 +16,6 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from admin_api.api import attachments as attachments_api
-from admin_api.app import create_app
 from integrations.storage import Storage
 from tests.clocks import FixedClock
 from tests.factories import Row, make_ticket
@@ -42,11 +41,6 @@ def technician(connection: Connection) -> Actor:
 @pytest.fixture
 def ticket(connection: Connection, technician: Actor) -> Row:
     return make_site_ticket(connection, technician)
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -11,7 +10,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from admin_api.app import create_app
 from tests.console import open_console, send
 from tests.factories import Row, make_ticket
 from tests.factories_access import make_api_key
@@ -24,18 +22,6 @@ from ticketing.people import SYSTEM, Actor, Role
 if TYPE_CHECKING:
     from jobs.platform import Platform
     from sql.database import Connection
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    platform.declare()
-    with platform.read() as connection:
-        yield connection
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from admin_api.app import create_app
 from tests.console import open_console
 from tests.factories import make_contractor, make_project, make_ticket
 from tests.factories_access import make_api_key
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
 
 FAULTS = "/console/faults"
 SLA = "/console/sla"
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

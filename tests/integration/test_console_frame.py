@@ -10,7 +10,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from admin_api.app import create_app
 from admin_api.console.sign_in_links import link_for
 from tests.clocks import FixedClock
 from tests.console import form_token, open_console, send
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def clock() -> FixedClock:
     return FixedClock()
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from admin_api.app import create_app
 from integrations.workbooks import SheetData, write_workbook
 from tests.console import open_console, send
 from tests.factories_access import make_api_key
@@ -34,11 +33,6 @@ FAULTY = [
     weekly_row(FT_Ref="FT2", Priority="P9", Title="<script>alert(1)</script>"),
     weekly_row(FT_Ref="FT1"),
 ]
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

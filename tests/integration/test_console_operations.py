@@ -11,7 +11,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from admin_api.app import create_app
 from admin_api.console.now import LEADS
 from jobs import attention, failures, schedules, views
 from jobs.platform import Platform
@@ -32,11 +31,6 @@ def platform(settings: Settings) -> Iterator[Platform]:
         with platform.begin(SYSTEM) as work:
             schedules.declare(work.connection, platform.registry, work.now)
         yield platform
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -11,7 +10,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from admin_api.app import create_app
 from admin_api.console.qa import SHORT
 from tests.console import open_console, send
 from tests.factories import make_ticket
@@ -25,18 +23,6 @@ from ticketing.readiness.rules import CHECKS
 if TYPE_CHECKING:
     from jobs.platform import Platform
     from sql.database import Connection
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    platform.declare()
-    with platform.read() as connection:
-        yield connection
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from admin_api.app import create_app
 from tests.console import open_console, send
 from tests.factories import make_project, make_ticket, make_user
 from tests.factories_access import make_api_key
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
 LIST = "/console/repeat-faults"
 AN_ID = "0198c5a2-7e1b-7c3d-9f00-0123456789ab"
 POLE = "LAW.P.<A002>"
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

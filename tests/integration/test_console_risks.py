@@ -10,7 +10,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from admin_api.app import create_app
 from tests.console import open_console, send
 from tests.factories import Row, make_project, make_ticket, make_user
 from tests.factories_access import make_api_key
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
     from jobs.platform import Platform
 
 LIST = "/console/risks"
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

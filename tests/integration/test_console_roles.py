@@ -10,7 +10,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from admin_api.app import create_app
 from admin_api.auth import Access, access_of
 from admin_api.console.navigation import MENU
 from tests.console import form_token, open_console
@@ -32,11 +31,6 @@ PUBLIC = {
 }
 # What everybody who is signed in may send: it concerns nobody but themselves.
 ONES_OWN = {"/console/theme", "/console/exports/new"}
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 def addresses(app: Flask) -> Iterator[tuple[str, str, Access]]:

@@ -10,7 +10,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from admin_api.app import create_app
 from tests.console import open_console, send
 from tests.factories import make_contractor, make_drop, make_project, make_team, make_user
 from tests.factories_access import make_api_key
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
 LIST = "/console/tickets"
 AN_ID = "0198c5a2-7e1b-7c3d-9f00-0123456789ab"
 Ticket = dict[str, Any]
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -14,7 +13,6 @@ from flask.testing import FlaskClient
 from psycopg.types.json import Jsonb
 from werkzeug.test import TestResponse
 
-from admin_api.app import create_app
 from admin_api.console.ticket_panels import CHECK_WORDS, said_of
 from tests.console import open_console, send
 from tests.factories import Row, make_ticket
@@ -35,18 +33,6 @@ from ticketing.vocabulary import Status
 if TYPE_CHECKING:
     from jobs.platform import Platform
     from sql.database import Connection
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    platform.declare()
-    with platform.read() as connection:
-        yield connection
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

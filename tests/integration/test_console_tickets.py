@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from admin_api.app import create_app
 from tests.console import open_console, send
 from tests.factories import make_contractor, make_team, make_user
 from tests.factories_access import make_api_key
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
 LIST = "/console/tickets"
 BOARD = "/console/tickets/board"
 AN_ID = "0198c5a2-7e1b-7c3d-9f00-0123456789ab"
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

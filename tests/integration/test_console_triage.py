@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from admin_api.app import create_app
 from integrations.storage import Storage
 from sql.database import Connection
 from tests.console import open_console, send
@@ -23,11 +22,6 @@ if TYPE_CHECKING:
     from jobs.platform import Platform
 
 TRIAGE = "/console/whatsapp/triage"
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from admin_api.app import create_app
 from runtime.settings import Settings
 from sql.database import Connection
 from tests.console import open_console, send
@@ -34,11 +33,6 @@ PHONE = "+27821234567"
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return settings.model_copy(update=GATEWAY)
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

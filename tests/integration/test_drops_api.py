@@ -10,7 +10,6 @@ from flask import Flask
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from admin_api.app import create_app
 from integrations.workbooks import SheetData, write_workbook
 from tests.factories_access import client_as
 from tests.factories_drops import SPARE, register_workbook
@@ -21,12 +20,6 @@ if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
     from jobs.platform import Platform
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    """The whole application on the test's platform."""
-    return create_app(platform=platform)
 
 
 @pytest.fixture

@@ -42,13 +42,6 @@ WAIT = 20
 
 
 @pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    platform.declare()
-    with platform.read() as connection:
-        yield connection
-
-
-@pytest.fixture
 def qa(connection: Connection) -> Actor:
     return make_actor(connection, "qa")
 

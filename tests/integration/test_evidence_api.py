@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -29,13 +28,6 @@ if TYPE_CHECKING:
     from sql.database import Connection
 
 API = "/api/ticketing"
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    platform.declare()
-    with platform.read() as connection:
-        yield connection
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from admin_api.app import create_app
 from jobs import failures, ledger, statistics
 from jobs.failures import place_of
 from jobs.kinds.count_attempts import count_attempts
@@ -62,11 +61,6 @@ def sealed(_args: Sealed, _context: Any) -> None:
 def platform(settings: Settings) -> Iterator[Platform]:
     with platform_for_tests(settings) as platform:
         yield platform
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

@@ -27,12 +27,6 @@ GUARDED = ("handover_snapshots", "handover_chain", "ticket_events")
 
 
 @pytest.fixture
-def connection(platform: Platform) -> Any:
-    with platform.read() as connection:
-        yield connection
-
-
-@pytest.fixture
 def chain(platform: Platform, connection: Connection) -> list[dict[str, Any]]:
     return make_chain(platform, connection, 5)
 

@@ -12,7 +12,6 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 
 from admin_api import measures
-from admin_api.app import create_app
 from integrations.outside import ServerFailed
 from integrations.qcontact.sandbox import EMAIL, PASSWORD, QContactSandbox
 from jobs.outcomes import PutOff
@@ -43,12 +42,6 @@ def settings(settings: Settings, sandbox: QContactSandbox) -> Settings:
             "job_modules": ("jobs.kinds.probe_integration",),
         }
     )
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    platform.declare()
-    return create_app(platform=platform)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -30,13 +29,6 @@ if TYPE_CHECKING:
     from sql.database import Connection
 
 BOARD = "/api/ticketing/qa/board"
-
-
-@pytest.fixture
-def connection(platform: Platform) -> Iterator[Connection]:
-    platform.declare()
-    with platform.read() as connection:
-        yield connection
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from flask import Flask
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from admin_api.app import create_app
 from integrations.workbooks import SheetData, open_workbook, write_workbook
 from tests.factories_access import client_as
 from tests.factories_weekly import weekly_row, weekly_workbook
@@ -34,12 +33,6 @@ def platform(platform: Platform) -> Platform:
     """The platform, with the queues that a process declares when it starts."""
     platform.declare()
     return platform
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    """The whole application on the test's platform."""
-    return create_app(platform=platform)
 
 
 @pytest.fixture
