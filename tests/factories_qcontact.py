@@ -1,4 +1,4 @@
-"""Cases of the CRM for tests: as they come over the wire, and in our words."""
+"""Cases of the CRM for tests, as they come over the wire and in our words, and its sandbox made as new."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from integrations.qcontact.mapping import to_case
+from integrations.qcontact.sandbox import QContactSandbox
 from integrations.qcontact.wire import WireCase, read_case
 from ticketing.qcontact_sync.cases import Case
 
@@ -46,3 +47,12 @@ def wire_case(*, dr_number: str | None = "DR9900123", top: dict[str, Any] | None
 def make_case(**given: Any) -> Case:
     """A case in our words; keywords as for `wire_case`."""
     return to_case(wire_case(**given))
+
+
+def renew(sandbox: QContactSandbox) -> None:
+    """Make a sandbox as good as new, but for the cases that it holds."""
+    sandbox.faults.stop()
+    sandbox.switches = sandbox.switches_type()
+    sandbox.accounts.sign_ins = 0
+    sandbox.expire_tokens()
+    sandbox.journal.clear()

@@ -27,41 +27,11 @@ returning
     id, job_id, direction, scope, started_at, finished_at, processed, created, updated, unchanged, skipped, conflicts,
     failed;
 
--- name: find_run_of_job(job_id)^
--- Finds the run of a job.
-select
-    id,
-    job_id,
-    direction,
-    scope,
-    started_at,
-    finished_at,
-    processed,
-    created,
-    updated,
-    unchanged,
-    skipped,
-    conflicts,
-    failed
-from qcontact_sync_runs
-where job_id = :job_id::uuid;
-
 -- name: find_last_run()^
--- Finds the run that finished last.
+-- Finds from when to when the run lasted that began last of those that finished.
 select
-    id,
-    job_id,
-    direction,
-    scope,
     started_at,
-    finished_at,
-    processed,
-    created,
-    updated,
-    unchanged,
-    skipped,
-    conflicts,
-    failed
+    finished_at
 from qcontact_sync_runs
 where finished_at is not null
 order by started_at desc, id desc
@@ -81,8 +51,9 @@ where run_id = :run_id::uuid and status = 'failed'
 order by synced_at desc, id desc
 limit :row_limit::bigint;
 
--- name: list_runs(after, row_limit)
--- Reads runs as the API shows them, newest first: their ids are in the order in which they began. Run it unprepared.
+-- name: list_runs(job_id, after, row_limit)
+-- Reads runs as the API shows them, newest first: their ids are in the order in which they began. Null narrows nothing.
+-- Run it unprepared.
 select
     id,
     job_id,
@@ -98,7 +69,9 @@ select
     conflicts,
     failed
 from qcontact_sync_runs
-where :after::uuid is null or id < :after::uuid
+where
+    (:job_id::uuid is null or job_id = :job_id::uuid)
+    and (:after::uuid is null or id < :after::uuid)
 order by id desc
 limit :row_limit::bigint;
 

@@ -34,6 +34,7 @@ from integrations.qcontact.tokens import MemoryTokens
 from integrations.qcontact.wire import WireCase
 from runtime.settings import Settings, load_settings
 from tests.conformance.real import endpoints, reachable, values_for
+from tests.factories_qcontact import renew
 from tests.processes import free_port
 
 Connect = Callable[..., QContactClient]
@@ -59,11 +60,7 @@ def _serving() -> Iterator[QContactSandbox]:
 @pytest.fixture
 def sandbox(_serving: QContactSandbox) -> QContactSandbox:
     """The module's sandbox as good as new, but for the cases that it holds."""
-    _serving.faults.stop()
-    _serving.switches = _serving.switches_type()
-    _serving.accounts.sign_ins = 0
-    _serving.expire_tokens()
-    _serving.journal.clear()
+    renew(_serving)
     return _serving
 
 

@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from admin_api.app import create_app
 from sql.database import Connection
 from tests.console import open_console, send
 from tests.factories import insert, make_ticket, make_user
@@ -31,11 +30,6 @@ PAGES = {
     SERVICES: "Not set up",
 }
 CASE = "21934500001"
-
-
-@pytest.fixture
-def app(platform: Platform) -> Flask:
-    return create_app(platform=platform)
 
 
 @pytest.fixture

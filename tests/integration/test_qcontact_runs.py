@@ -66,7 +66,10 @@ def test_the_queries_go_by_an_index(platform: Platform) -> None:
         )
         connection.execute("analyze qcontact_sync_runs")
         named = queries("qcontact_runs")
-        listed = connection.execute(f"explain {named.list_runs.sql}", {"after": uuid4(), "row_limit": 50}).fetchall()
+        unset = {"job_id": None, "after": None, "row_limit": 50}
+        listed = connection.execute(f"explain {named.list_runs.sql}", unset | {"after": uuid4()}).fetchall()
+        of_job = connection.execute(f"explain {named.list_runs.sql}", unset | {"job_id": uuid4()}).fetchall()
         swept = connection.execute(f"explain {named.find_last_sweep.sql}").fetchall()
     assert "qcontact_sync_runs_pkey" in "\n".join(row["QUERY PLAN"] for row in listed)
+    assert "qcontact_sync_runs_job_id_key" in "\n".join(row["QUERY PLAN"] for row in of_job)
     assert "qcontact_sync_runs_started_at_idx" in "\n".join(row["QUERY PLAN"] for row in swept)

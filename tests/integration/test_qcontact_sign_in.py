@@ -17,6 +17,7 @@ from integrations.qcontact.sandbox import EMAIL, PASSWORD, QUEUE, QContactSandbo
 from jobs.platform import Platform
 from runtime.settings import Settings
 from tests.clocks import FixedClock
+from tests.factories_qcontact import renew
 from tests.processes import ROOT, environment_of
 from tests.races import at_once
 from tests.stand_in import fetch
@@ -30,10 +31,7 @@ def _serving() -> Iterator[QContactSandbox]:
 
 @pytest.fixture
 def sandbox(_serving: QContactSandbox) -> QContactSandbox:
-    _serving.faults.stop()
-    _serving.switches = _serving.switches_type()
-    _serving.accounts.sign_ins = 0
-    _serving.expire_tokens()
+    renew(_serving)
     return _serving
 
 

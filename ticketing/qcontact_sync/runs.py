@@ -65,8 +65,8 @@ def finish(work: UnitOfWork, run_id: UUID) -> dict[str, Any]:
 
 def find_of_job(connection: Connection, job_id: UUID) -> dict[str, Any] | None:
     """Return the run of a job; None for a job that did not begin one."""
-    row: dict[str, Any] | None = queries("qcontact_runs").find_run_of_job(connection, job_id=job_id)
-    return row
+    rows = fetch_planned(connection, queries("qcontact_runs").list_runs, job_id=job_id, after=None, row_limit=1)
+    return rows[0] if rows else None
 
 
 def list_failures(connection: Connection, run_id: UUID) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ def list_failures(connection: Connection, run_id: UUID) -> list[dict[str, Any]]:
 
 def list_runs(connection: Connection, after: UUID | None, limit: int) -> list[dict[str, Any]]:
     """Return runs in the shape of RunView, newest first, after the one with that id."""
-    rows = fetch_planned(connection, queries("qcontact_runs").list_runs, after=after, row_limit=limit)
+    rows = fetch_planned(connection, queries("qcontact_runs").list_runs, job_id=None, after=after, row_limit=limit)
     return [{**row, "success_rate": success_rate(row["processed"], row["failed"])} for row in rows]
 
 
