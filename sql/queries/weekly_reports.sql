@@ -545,26 +545,6 @@ where
 order by r.row_number
 limit :row_limit::integer;
 
--- name: name_referenced(ids)
--- Reads what people, companies and projects are called, whose ids a change names.
-select
-    id,
-    name
-from users
-where id = any(:ids::uuid [])
-union all
-select
-    id,
-    name
-from contractors
-where id = any(:ids::uuid [])
-union all
-select
-    id,
-    name
-from projects
-where id = any(:ids::uuid []);
-
 -- name: count_errors(report_id)
 -- Counts the errors of a report by kind and column, most frequent first.
 select

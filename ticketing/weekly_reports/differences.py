@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sql.database import Connection, queries
+from ticketing.directory import names_of
 from ticketing.vocabulary import TERMINAL_STATUSES, Status
 
 GONE_SHOWN = 50
@@ -50,8 +51,7 @@ def add_names(connection: Connection, differences: Iterable[dict[str, Any]]) -> 
         for key in _NAMES
         if different[key] is not None
     }
-    found = queries("weekly_reports").name_referenced(connection, ids=sorted(ids)) if ids else ()
-    names = {str(row["id"]): row["name"] for row in found}
+    names = {str(named): name for named, name in names_of(connection, map(UUID, ids)).items()}
     for different in listed:
         named = different["field"] in _NAMED
         for key, name in _NAMES.items():
