@@ -88,22 +88,22 @@ class Breaker:
     @contextmanager
     def call(self) -> Iterator[None]:
         """Make one call within this block: `check` before, `succeeded` or `failed` after. Safe in any thread."""
-        self.check()
-        try:
+        with self._watched():
             yield
-        except NotSetUp:
-            self.gave_up()
-            raise
-        except OutsideError as error:
-            self._raise(error)
-        except BaseException:
-            self.gave_up()
-            raise
         self.succeeded()
 
     @contextmanager
     def whole(self) -> Iterator[None]:
         """Like `call`, for a block that may hold calls of its own: what those told is not told once more."""
+        with self._watched():
+            yield
+        if self._ends == 0:
+            self.succeeded()
+        else:
+            self.gave_up()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
         self.check()
         try:
             yield
@@ -115,10 +115,6 @@ class Breaker:
         except BaseException:
             self.gave_up()
             raise
-        if self._ends == 0:
-            self.succeeded()
-        else:
-            self.gave_up()
 
     def succeeded(self) -> None:
         """Note that the service answered; written down only if that changes something."""
