@@ -158,9 +158,8 @@ def list_tickets(
 def _search(connection: Connection, filters: dict[str, Any], sight: Sight, search: str, request: PageRequest) -> Page:
     matches = ticket_search.find(connection, search, {**filters, **sight.parameters()}, request)
     require_depth(request, matches.counted, depth=ticket_search.MAX_COUNTED)
-    rows = (
-        _rows(connection, filters, sight, ticket_ids=matches.ids, place=_top(len(matches.ids))) if matches.ids else []
-    )
+    top = _top(len(matches.ids))
+    rows = _rows(connection, filters, sight, ticket_ids=matches.ids, place=top) if matches.ids else []
     place = {ticket_id: number for number, ticket_id in enumerate(matches.ids)}
     rows.sort(key=lambda row: place[row["id"]])
     return page_of(rows, request, counted=matches.counted, depth=ticket_search.MAX_COUNTED)

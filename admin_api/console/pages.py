@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from flask import Blueprint, Response, flash, g, make_response, redirect, request, url_for
+from flask import Blueprint, Response, current_app, flash, g, make_response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from admin_api import problems
@@ -113,8 +113,6 @@ def here_or(fallback: str) -> str:
 
 def may(endpoint: str) -> bool:
     """Whether who is signed in may use a page or an action: what may not be used is not offered."""
-    from flask import current_app
-
     access = access_of(current_app.view_functions.get(endpoint))
     return access is not None and access.allows(actor() if g.get("actor") else None)
 

@@ -7,7 +7,7 @@ import secrets
 
 from flask import Flask, Response, g, request
 from flask_compress import Compress
-from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
+from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from admin_api.console.pages import PREFIX
 from runtime.errors import FibreflowError
@@ -81,7 +81,7 @@ def _answer_unchanged(response: Response) -> Response:
     if request.method != "GET" or response.status_code != 200 or response.mimetype != "text/html":
         return response
     body = response.get_data()
-    for always_new in (nonce(), g.get("csrf_token"), generate_csrf()):
+    for always_new in (nonce(), g.get("csrf_token")):
         if always_new:
             body = body.replace(str(always_new).encode(), b"")
     response.set_etag(hashlib.sha256(body).hexdigest()[:32], weak=True)
