@@ -142,9 +142,10 @@ class Kind(Generic[A]):
         return key if len(key) <= LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()
 
     def subjects_of(self, arguments: JobArgs) -> list[tuple[str, str]]:
-        """Return (type, id) of the things that a job with these arguments is about."""
+        """Return (type, id) of the things that a job with these arguments is about; a tuple names several."""
         named = ((subject, getattr(arguments, name)) for subject, name in self.subjects)
-        return [(subject, str(value)) for subject, value in named if value is not None]
+        each = ((subject, value if isinstance(value, tuple) else (value,)) for subject, value in named)
+        return [(subject, str(value)) for subject, values in each for value in values if value is not None]
 
     def redacted(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments as a person may see them: the fields that the kind redacts are masked."""

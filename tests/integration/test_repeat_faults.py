@@ -9,8 +9,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from jobs.kinds.scan_repeat_faults import scan_repeat_faults
+from jobs.kinds.scan_ticket_faults import ScanTicketFaults, scan_ticket_faults
 from jobs.platform import Platform
 from sql.database import Connection
 from tests.clocks import FixedClock
@@ -292,6 +294,32 @@ class TestJobs:
         self.report(platform, manager, pole_number=POLE)
         run_jobs(platform)
         assert only(connection)["fault_count"] == 4
+
+    def test_faults_of_one_unit_of_work_are_looked_at_together_and_each_of_their_places_is(
+        self, platform: Platform, connection: Connection, manager: Actor
+    ) -> None:
+        given = {"source": "ad_hoc", "title": "No light", "ticket_type": "maintenance"}
+        with platform.begin(manager) as work:
+            reported = [
+                tickets.create(work, NewTicket.model_validate(given | {"pole_number": f"LAW.P.{number % 4:03d}"}))["id"]
+                for number in range(12)
+            ]
+        job, *follow = [row for row in run_jobs(platform) if row["kind"] == "scan_ticket_faults"]
+        assert job["result"] == {"escalations": 4, "joined": 0}
+        assert [row["result"] for row in follow] == [{"escalations": 0, "joined": 0}]
+        assert [one["fault_count"] for one in escalations(connection)] == [3] * 4
+        about = connection.execute("select subject_id from job_subjects where job_id = %s", [job["id"]]).fetchall()
+        assert {row["subject_id"] for row in about} == {str(ticket_id) for ticket_id in reported}
+
+    def test_a_job_from_before_faults_were_looked_at_together_still_runs(
+        self, platform: Platform, connection: Connection
+    ) -> None:
+        (fault, _, _) = faults(connection, 3, pole_number=POLE)
+        with platform.begin(SYSTEM) as work:
+            work.enqueue(scan_ticket_faults, ScanTicketFaults.model_validate({"ticket_ids": [fault]}))
+        connection.execute("update jobs set arguments = %s", [Jsonb({"ticket_id": str(fault)})])
+        run_jobs(platform)
+        assert only(connection)["fault_count"] == 3
 
     def test_a_fault_that_is_moved_to_another_pole_is_looked_at_again(
         self, platform: Platform, connection: Connection, manager: Actor

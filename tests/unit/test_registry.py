@@ -180,6 +180,17 @@ def test_subjects_come_from_the_arguments_that_are_there() -> None:
     assert kind.subjects_of(Parcel(number=7, owner="Thabo")) == [("parcel", "7"), ("person", "Thabo")]
 
 
+class Load(JobArgs):
+    """Many things."""
+
+    parcels: tuple[int, ...]
+
+
+def test_an_argument_that_names_many_things_is_about_each() -> None:
+    kind = declared(arguments=Load, subjects=(("parcel", "parcels"),))
+    assert kind.subjects_of(Load(parcels=(7, 8))) == [("parcel", "7"), ("parcel", "8")]
+
+
 def test_redacted_arguments_are_masked_and_the_others_are_not() -> None:
     kind = declared(redact=("secret",))
     assert kind.redacted({"number": 7, "secret": "s3cret"}) == {"number": 7, "secret": "***"}

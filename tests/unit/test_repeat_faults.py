@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-from uuid import uuid4
+from typing import Any, cast
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from jobs.kinds.scan_ticket_faults import ScanTicketFaults
+from jobs.kinds.scan_ticket_faults import AT_ONCE, ScanTicketFaults
+from sql.database import Connection
 from ticketing.defaults import REPEAT_FAULT_THRESHOLDS
 from ticketing.errors import InvalidInput
+from ticketing.events import Event
 from ticketing.repeat_faults.requests import Investigation, Resolution, ThresholdsChange
 from ticketing.repeat_faults.rules import (
     FIELD_OF,
@@ -135,10 +137,9 @@ class TestWhatIsLookedAt:
 
     def test_a_reported_fault_and_a_moved_one(self) -> None:
         ticket_id = uuid4()
-        wanted = ScanTicketFaults(ticket_id=ticket_id)
-        assert ScanTicketFaults.from_event(TicketCreated(ticket_id=ticket_id, after=self.FAULT)) == wanted
+        assert looked_at(TicketCreated(ticket_id=ticket_id, after=self.FAULT)) == [(ticket_id,)]
         for field in PLACE_FIELDS:
-            assert ScanTicketFaults.from_event(TicketUpdated(ticket_id=ticket_id, after={field: "x"})) == wanted
+            assert looked_at(TicketUpdated(ticket_id=ticket_id, after={field: "x"})) == [(ticket_id,)]
 
     def test_nothing_else(self) -> None:
         ticket_id = uuid4()
@@ -148,7 +149,21 @@ class TestWhatIsLookedAt:
             TicketUpdated(ticket_id=ticket_id, after={"pole_number": "A2"}, details={"report_uid": "WR2026-W47-001"}),
             TicketAssigned(ticket_id=ticket_id, after={"assigned_to": "x"}),
         ):
-            assert ScanTicketFaults.from_event(event) is None
+            assert looked_at(event) == []
+
+    @given(st.integers(0, 3 * AT_ONCE))
+    def test_many_are_looked_at_together_each_once_and_never_too_many(self, count: int) -> None:
+        ids = [UUID(int=number) for number in range(1, count + 1)]
+        events = [TicketCreated(ticket_id=ticket_id, after=self.FAULT) for ticket_id in ids]
+        moved = [TicketUpdated(ticket_id=ticket_id, after={"zone_id": "4"}) for ticket_id in ids[::2]]
+        asked = looked_at(*events, *moved)
+        assert [ticket_id for together in asked for ticket_id in together] == ids
+        assert len(asked) == -(-count // AT_ONCE)
+
+
+def looked_at(*events: Event) -> list[tuple[UUID, ...]]:
+    """The tickets that each job looks at together."""
+    return [asked.ticket_ids for asked in ScanTicketFaults.from_events(events, cast("Connection", None))]
 
 
 class TestDecisions:
