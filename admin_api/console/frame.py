@@ -122,7 +122,8 @@ def _digest(name: str) -> str:
 
 
 def address_with(**changes: Any) -> str:
-    """Return the address in hand with some of its query changed; None takes a name out."""
+    """Return the address of the page in hand with some of its query changed; None takes a name out."""
+    endpoint, variables = g.get("page", (request.endpoint or "", request.view_args or {}))
     kept: dict[str, Any] = {name: request.args.getlist(name) for name in request.args if name not in changes}
     added = {name: value for name, value in changes.items() if value is not None}
-    return url_for(request.endpoint or "", **(request.view_args or {}), **kept, **added)
+    return url_for(endpoint, **variables, **kept, **added)

@@ -12,18 +12,23 @@
         ...
         return done("The job has been queued again", ".show_job", job_id=job_id)
 
-An action that is refused shows its page again (`again`), with the reason and with everything that had been typed.
+An action that is refused shows its page again (`again`), with the reason and with everything that had been typed. A
+list is shown as it was: its filters, its order and its place are in the address that the form carries (`back`).
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
+from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, current_app, flash, g, make_response, redirect, request, url_for
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import ImmutableMultiDict, MultiDict
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 
 from admin_api import problems
 from admin_api.auth import access_of, recognised_by
@@ -120,8 +125,22 @@ def may(endpoint: str) -> bool:
 def _shown_again(again: Callable[..., Any], variables: dict[str, str], error: FibreflowError) -> Response:
     details = error.details if isinstance(error.details, dict) else {}
     g.refused = Refused(request.path, error.message, details, request.form)
-    wanted = again.__wrapped__ if hasattr(again, "__wrapped__") else again
-    names = wanted.__code__.co_varnames[: wanted.__code__.co_argcount]
+    page = inspect.unwrap(again)
+    names = page.__code__.co_varnames[: page.__code__.co_argcount]
+    _ask_as_before(page)
     response = make_response(again(**{name: value for name, value in variables.items() if name in names}))
     response.status_code = problems.status_of(error.code)
     return response
+
+
+def _ask_as_before(page: Callable[..., Any]) -> None:
+    """Let a page find the query under which the form was shown, where it was that page that showed it."""
+    path, _, query = here_or("").partition("?")
+    adapter = cast("MapAdapter", current_app.create_url_adapter(request))
+    try:
+        endpoint, variables = adapter.match(path, method="GET")
+    except HTTPException:
+        return
+    if inspect.unwrap(current_app.view_functions[endpoint]) is page:
+        request.args = ImmutableMultiDict(parse_qsl(query))
+        g.page = (endpoint, variables)
