@@ -128,6 +128,7 @@ def working(platform: Platform) -> Iterator[None]:
 
 def _furnish(stage: Stage, tickets: int, photos: int) -> None:
     platform = stage.platform
+    began_at = platform.clock.now()
     with platform.begin(SYSTEM) as work:
         sample_data.add(work)
         schedules.declare(work.connection, platform.registry, work.now)
@@ -138,7 +139,7 @@ def _furnish(stage: Stage, tickets: int, photos: int) -> None:
         report_id, _ = import_weekly(api, samples.WEEKLY_REPORT)
         live(api, report_id)
         three_faults(api)
-        sync_cases(api, stage.outside.qcontact)
+        sync_cases(api, stage.outside.qcontact, since=began_at)
         api.post("/exports", {"report": "tickets"})
         api.post("/bulk-actions", {"action": "priority", "priority": "high", "filter": {"status": "assigned"}})
     photo = sample_photos.draw(7, "no light", platform.clock.now())
