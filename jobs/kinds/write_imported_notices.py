@@ -68,7 +68,7 @@ def write_imported_notices(args: WriteImportedNotices, context: JobContext) -> O
 
 def _tell(work: Work, changes: Sequence[Change], limits: Limits) -> int:
     """Write the notices of changes and enqueue their sending; returns how many are new."""
-    written = [writing.tell(work, change.ticket_id, change.occasion, limits) for change in changes]
+    written = [one for change in changes for one in writing.tell(work, change.ticket_id, change.occasion, limits)]
     for one in written:
         enqueue_sending(work, one)
     return sum(1 for one in written if one.notice_id is not None and not one.repeated)

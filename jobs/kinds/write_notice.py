@@ -60,13 +60,15 @@ class WriteNotice(JobArgs):
     subjects=(("ticket", "ticket_id"),),
 )
 def write_notice(args: WriteNotice, context: JobContext) -> Outcome:
-    """Write it; the result names the notice, or says why there is none."""
+    """Write it, to each who is to be told; the result names the notices, or says why there is none."""
     if context.settings.waha_url is None:
         return done({"skipped": NOT_SET_UP})
     work = context.work
     written = writing.tell(work, args.ticket_id, args.occasion(), Limits.from_settings(context.settings))
-    enqueue_sending(work, written)
-    return done(written.as_json())
+    for one in written:
+        enqueue_sending(work, one)
+    told = [one.as_json() for one in written]
+    return done(told[0] if len(told) == 1 else {"notices": told})
 
 
 def enqueue_sending(work: Work, written: Written) -> None:

@@ -51,6 +51,17 @@ select
 from users
 where id = :user_id and is_active;
 
+-- name: list_people_of_roles(roles)
+-- Reads the telephones of those of the house who have one of some roles, who came first first.
+select
+    id,
+    name,
+    phone,
+    roles
+from users
+where is_active and phone is not null and roles && :roles::text []
+order by created_at, id;
+
 -- name: lock_contact(phone, now)^
 -- Takes a telephone until the end of the unit of work, having noted it if it is new.
 insert into whatsapp_contacts (phone, created_at, updated_at)

@@ -35,6 +35,8 @@ from ticketing.notices.occasions import Occasion
 from ticketing.notices.rules import Limits
 from ticketing.notices.writing import Written
 from ticketing.people import SYSTEM
+from ticketing.repeat_faults.raising import raise_due
+from ticketing.repeat_faults.scan import Question
 from ticketing.ticket_input import NewTicket, TicketChanges
 from ticketing.vocabulary import NotificationTemplate
 
@@ -67,9 +69,14 @@ def make(platform: Platform, factory: Any, *arguments: Any, **columns: Any) -> R
         return row
 
 
-def tell(platform: Platform, ticket: Row, limits: Limits, occasion: Occasion = APPROVED) -> Written:
+def tell_all(platform: Platform, ticket: Row, limits: Limits, occasion: Occasion = APPROVED) -> list[Written]:
     with platform.begin(SYSTEM) as work:
         return writing.tell(work, ticket["id"], occasion, limits)
+
+
+def tell(platform: Platform, ticket: Row, limits: Limits, occasion: Occasion = APPROVED) -> Written:
+    (written,) = tell_all(platform, ticket, limits, occasion)
+    return written
 
 
 def fetch(platform: Platform, statement: str, *values: Any) -> list[Row]:
@@ -134,6 +141,59 @@ class TestWhoIsTold:
         with pytest.raises(NotFound):
             tell(platform, {"id": uuid4()}, limits)
         assert notices(platform) == []
+
+
+class TestInPlaceOfWhoeverIsAssigned:
+    """Repeat faults and accepted risks that ran out are told even where their ticket is nobody's yet."""
+
+    SAID = {"fault_count": "3", "scope_type": "pole", "scope_value": "LAW.P.A002"}
+    RAISED = Occasion(template=NotificationTemplate.ESCALATION_CREATED, cause="escalation_created", said=SAID)
+    RAN_OUT = Occasion(
+        template=NotificationTemplate.RISK_EXPIRING,
+        cause="risk_expired",
+        said={"expiry_date": "2026-11-22", "risk_description": "No label"},
+    )
+
+    def told(self, platform: Platform, limits: Limits, occasion: Occasion, **columns: Any) -> list[str]:
+        ticket = make(platform, make_ticket, **columns)
+        written = tell_all(platform, ticket, limits, occasion)
+        return sorted(notice(platform, one.notice_id)["recipient_phone"] for one in written if one.notice_id)
+
+    def test_managers_are_else_quality_and_the_other_way_round_of_a_risk(
+        self, platform: Platform, limits: Limits
+    ) -> None:
+        assert self.told(platform, limits, self.RAISED) == []
+        quality = make(platform, make_user, roles=["qa"], phone=a_phone())["phone"]
+        make(platform, make_user, roles=["manager"])
+        make(platform, make_user, roles=["manager"], phone=a_phone(), is_active=False)
+        make(platform, make_user, roles=["technician"], phone=a_phone())
+        assert self.told(platform, limits, self.RAISED) == [quality]
+        managers = sorted(make(platform, make_user, roles=["manager"], phone=a_phone())["phone"] for _ in range(2))
+        assert self.told(platform, limits, self.RAISED) == managers
+        assert self.told(platform, limits, self.RAN_OUT) == [quality]
+        assert self.told(platform, limits, APPROVED) == []
+
+    def test_no_more_than_three_and_those_first_who_are_here_longest(self, platform: Platform, limits: Limits) -> None:
+        phones = [make(platform, make_user, roles=["manager"], phone=a_phone())["phone"] for _ in range(5)]
+        assert self.told(platform, limits, self.RAISED) == sorted(phones[:3])
+
+    def test_whoever_has_the_ticket_is_told_alone(self, platform: Platform, limits: Limits) -> None:
+        make(platform, make_user, roles=["manager"], phone=a_phone())
+        user = make(platform, make_user, phone=a_phone())
+        assert self.told(platform, limits, self.RAISED, assigned_to=user["id"], status="assigned") == [user["phone"]]
+
+    def test_each_is_sent_to_by_a_job_of_its_own(self, platform: Platform) -> None:
+        for _ in range(2):
+            make(platform, make_user, roles=["manager"], phone=a_phone())
+        for _ in range(3):
+            make(platform, make_ticket, ticket_type="maintenance", pole_number="LAW.P.A002", reported_at=MORNING)
+        with platform.begin(SYSTEM) as work:
+            assert raise_due(work, Question(everywhere=True)).escalations == 1
+        ran = [row for row in run_jobs(platform) if row["kind"] in ("write_notice", "send_notice")]
+        (written,) = [row["result"]["notices"] for row in ran if row["kind"] == "write_notice"]
+        asked = {row["arguments"]["notice_id"] for row in ran if row["kind"] == "send_notice"}
+        assert len(asked) == 2
+        assert {one["notice_id"] for one in written} == asked
 
 
 class TestSaidOnce:

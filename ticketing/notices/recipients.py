@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import UUID
 
 from ticketing.phones import to_e164
+from ticketing.repeat_faults.events import EscalationCreated
+from ticketing.risks.events import RiskExpired
 from ticketing.ticket_changes import ASSIGNEE_FIELDS
 from ticketing.vocabulary import RecipientType
 
 PRECEDENCE = ASSIGNEE_FIELDS
 """The fields of a ticket in the order in which they are asked for somebody to tell: user, contractor, team."""
+
+STAND_INS: Final = MappingProxyType({EscalationCreated.name: ("manager", "qa"), RiskExpired.name: ("qa", "manager")})
+"""What must not be lost for want of somebody who works on the ticket, and whose matter it then is, in turn."""
+
+MOST_STAND_INS: Final = 3
+"""So many are told in place of one: enough that somebody reads it, few enough for the session's caps."""
 
 _KINDS = {
     "assigned_to": ("user", RecipientType.TECHNICIAN),
@@ -65,6 +74,20 @@ def person(facts: Mapping[str, Any] | None) -> Recipient | None:
     if facts is None or phone is None:
         return None
     return Recipient(type=RecipientType.TEAM, phone=phone, name=facts["name"], user_id=facts["id"])
+
+
+def stand_ins(roles: Iterable[str], people: Iterable[Mapping[str, Any]]) -> list[Recipient]:
+    """Return who is told where a ticket names nobody: the first people of the first role that has any with a telephone.
+
+    `people` have id, name, phone and roles. The answer is in the order of their telephones, in which everybody takes
+    them.
+    """
+    known = list(people)
+    for role in roles:
+        found = [told for facts in known if role in facts["roles"] and (told := person(facts)) is not None]
+        if found:
+            return sorted(found[:MOST_STAND_INS], key=lambda recipient: recipient.phone)
+    return []
 
 
 def _usable(phone: str | None) -> str | None:

@@ -14,7 +14,7 @@ from sql.database import queries
 from ticketing.errors import NotFound
 from ticketing.events import TicketEvent, UnitOfWork
 from ticketing.notices.occasions import Occasion, is_stale, variables_of
-from ticketing.notices.recipients import Recipient, became_recipient, choose, person
+from ticketing.notices.recipients import STAND_INS, Recipient, became_recipient, choose, person, stand_ins
 from ticketing.notices.rules import DAY, SAID_ONCE_FOR, Limits, dedupe_key, earliest_start
 from ticketing.notices.templates import filled_in, render
 from ticketing.vocabulary import NotificationTemplate
@@ -84,24 +84,22 @@ def templated(
     )
 
 
-def tell(work: UnitOfWork, ticket_id: UUID, occasion: Occasion, limits: Limits) -> Written:
-    """Write the notice that an occasion asks for, to whoever the ticket names now. Raises NotFound for no such ticket.
+def tell(work: UnitOfWork, ticket_id: UUID, occasion: Occasion, limits: Limits) -> list[Written]:
+    """Write the notices that an occasion asks for, to whoever is to be told now: one each, or why there is none.
 
-    Where nobody can be told, the ticket's timeline says so.
+    Where nobody can be told, the ticket's timeline says so. Raises NotFound for no such ticket.
     """
     if queries("notices").keep_ticket(work.connection, ticket_id=ticket_id) is None:
         raise NotFound(f"Ticket {ticket_id} not found", details={"ticket_id": str(ticket_id)})
     facts = queries("notices").read_ticket_to_tell_of(work.connection, ticket_id=ticket_id)
     if is_stale(occasion, facts):
-        return Written(skipped=f"the ticket is {facts['status']}")
-    recipient = _recipient(work, occasion, facts)
-    if recipient is None:
-        return _nobody(work, ticket_id, occasion, facts)
-    if occasion.changed and not became_recipient(recipient, occasion.changed):
-        return Written(skipped="who is told of this ticket did not change")
-    variables = variables_of(occasion, facts, recipient)
-    draft = templated(occasion.template, variables, recipient, ticket_id=ticket_id, cause=occasion.cause)
-    return write(work, draft, limits)
+        return [Written(skipped=f"the ticket is {facts['status']}")]
+    recipients = _recipients(work, occasion, facts)
+    if not recipients:
+        return [_nobody(work, ticket_id, occasion, facts)]
+    if occasion.changed and not became_recipient(recipients[0], occasion.changed):
+        return [Written(skipped="who is told of this ticket did not change")]
+    return [write(work, _draft(occasion, facts, recipient, ticket_id), limits) for recipient in recipients]
 
 
 def write(work: UnitOfWork, draft: Draft, limits: Limits) -> Written:
@@ -160,12 +158,21 @@ def _insert(work: UnitOfWork, draft: Draft, key: str, not_before: datetime, *, r
     return notice_id
 
 
-def _recipient(work: UnitOfWork, occasion: Occasion, facts: Mapping[str, Any]) -> Recipient | None:
+def _draft(occasion: Occasion, facts: Mapping[str, Any], recipient: Recipient, ticket_id: UUID) -> Draft:
+    variables = variables_of(occasion, facts, recipient)
+    return templated(occasion.template, variables, recipient, ticket_id=ticket_id, cause=occasion.cause)
+
+
+def _recipients(work: UnitOfWork, occasion: Occasion, facts: Mapping[str, Any]) -> list[Recipient]:
+    """Return whom the event names, else whom the ticket does, else those who stand in for them."""
+    told = None
     if occasion.tell is not None:
-        named = person(queries("notices").read_person_to_tell(work.connection, user_id=occasion.tell))
-        if named is not None:
-            return named
-    return choose(facts)
+        told = person(queries("notices").read_person_to_tell(work.connection, user_id=occasion.tell))
+    told = told or choose(facts)
+    roles = () if told else STAND_INS.get(occasion.cause, ())
+    if not roles:
+        return [told] if told else []
+    return stand_ins(roles, queries("notices").list_people_of_roles(work.connection, roles=list(roles)))
 
 
 def _nobody(work: UnitOfWork, ticket_id: UUID, occasion: Occasion, facts: Mapping[str, Any]) -> Written:
