@@ -21,7 +21,7 @@ from admin_api.uploads import Upload as ReceivedFile
 from admin_api.uploads import read_upload
 from integrations.weekly_workbook import choose, look_at
 from integrations.workbooks import SheetData, open_workbook, write_workbook
-from jobs.kinds.import_weekly_report import Submitted, Upload, confirm, submit
+from jobs.kinds.import_weekly_report import Submitted, Upload, confirm, dismiss, submit
 from jobs.procedures.weekly_staging import limits
 from runtime.clock import BUSINESS_ZONE
 from ticketing.errors import InvalidInput
@@ -113,6 +113,14 @@ class HistoryQuery(BaseModel):
     def after(self) -> Position | None:
         """Return where the list goes on, or None for its beginning. Raises InvalidInput."""
         return Position.from_cursor(self.cursor) if self.cursor else None
+
+
+class DismissBody(BaseModel):
+    """Why a report that was checked is not wanted."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    reason: Annotated[str | None, _Unset] = Field(default=None, max_length=500, description="Kept in the audit")
 
 
 class RowsQuery(BaseModel):
@@ -224,6 +232,16 @@ def confirm_weekly_report(report_id: str) -> Response:
     with unit_of_work() as work:
         job = confirm(work, wanted)
     return success({"id": wanted, "report_id": wanted, "job_id": job.id}, "The import has been queued", status=202)
+
+
+@api.post("/import/weekly/<report_id>/dismiss")
+@requires("manager")
+def dismiss_weekly_report(report_id: str, body: DismissBody) -> Response:
+    """Close a report that was checked and is not wanted: nothing of it is imported."""
+    wanted = parse_report_id(report_id)
+    with unit_of_work() as work:
+        dismiss(work, wanted, body.reason)
+    return success({"id": wanted, "report_id": wanted, "status": "failed"}, "The report is dismissed")
 
 
 @api.get("/import/weekly/<report_id>/rows")

@@ -13,6 +13,7 @@ from flask import Response, render_template, request
 from admin_api.api.weekly_reports import (
     READERS,
     STATUSES,
+    DismissBody,
     HistoryQuery,
     ReportForm,
     RowsQuery,
@@ -26,7 +27,7 @@ from admin_api.console.forms import form_of, query_of
 from admin_api.console.frame import address_with
 from admin_api.console.pages import ConsolePages, done
 from admin_api.context import now, platform, unit_of_work
-from jobs.kinds.import_weekly_report import confirm
+from jobs.kinds.import_weekly_report import confirm, dismiss
 from sql.database import Connection
 from ticketing.weekly_reports import service, views
 from ticketing.weekly_reports.differences import FINISHED
@@ -126,6 +127,16 @@ def confirm_import(report_id: str) -> Response:
     with unit_of_work() as work:
         confirm(work, wanted)
     return done("The import has begun", ".show_import", report_id=wanted)
+
+
+@pages.action("/imports/<report_id>/dismiss", again=show_import)
+@requires("manager")
+def dismiss_import(report_id: str) -> Response:
+    """Close a report that was checked and is not wanted."""
+    wanted = parse_report_id(report_id)
+    with unit_of_work() as work:
+        dismiss(work, wanted, form_of(DismissBody).reason)
+    return done("The report is dismissed: nothing of it was imported", ".show_import", report_id=wanted)
 
 
 @pages.page("/imports/<report_id>/rejected.xlsx")

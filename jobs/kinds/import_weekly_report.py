@@ -14,6 +14,7 @@ import psycopg
 from integrations.storage import Storage
 from integrations.weekly_workbook import choose, look_at
 from integrations.workbooks import open_workbook
+from jobs import operations
 from jobs.context import JobContext
 from jobs.kinds.preview_weekly_report import PreviewWeeklyReport, preview_weekly_report
 from jobs.ledger import EnqueuedJob
@@ -154,6 +155,13 @@ def confirm(work: Work, report_id: UUID) -> EnqueuedJob:
     """Enqueue the import of a report whose preview somebody accepts. Raises NotFound and AlreadyExists."""
     service.require_confirmable(work, report_id)
     return _enqueue_import(work, report_id, None)
+
+
+def dismiss(work: Work, report_id: UUID, reason: str | None) -> None:
+    """Dismiss a report whose preview nobody wants, and keep who did it and why. Raises NotFound and AlreadyExists."""
+    report = service.dismiss(work, report_id, reason)
+    target = ("weekly_report", report_id)
+    operations.audit(work, "weekly_report_dismiss", target, reason=reason, details={"report": report["report_uid"]})
 
 
 def _enqueue_import(work: Work, report_id: UUID, sheet_name: str | None) -> EnqueuedJob:

@@ -166,6 +166,7 @@ select
         limit 1
     ) as last_completed_at
 from weekly_reports as r
+where r.failure_code is distinct from 'DISMISSED'
 order by r.created_at desc, r.id desc
 limit 1;
 

@@ -65,7 +65,8 @@ select
     report_uid,
     status,
     phase,
-    import_job_id
+    import_job_id,
+    failure_code
 from weekly_reports
 where id = :report_id
 for no key update;

@@ -204,6 +204,17 @@ def test_a_report_is_confirmed_once(manager: FlaskClient, platform: Platform) ->
     assert "was confirmed already" in text(again)
 
 
+def test_a_report_that_nobody_wants_is_dismissed(manager: FlaskClient, platform: Platform) -> None:
+    page = preview_page(platform, weekly_row())
+    assert "Dismiss it" in look(manager, page)
+    assert send(manager, f"{page}/dismiss", manager.get(page), reason="last week's file").status_code == 303
+    told = look(manager, page)
+    assert "nothing of it was imported" in told
+    assert "last week" in told
+    assert "Dismissed" in look(manager, "/console/imports")
+    assert "was dismissed" in text(send(manager, f"{page}/confirm", manager.get(page)))
+
+
 REFUSED: list[tuple[bytes, str, dict[str, str], int, str]] = [
     (b"", "", {}, 422, "file"),
     (b"FT Ref,Title", "week.csv", {}, 422, "is no Excel workbook"),

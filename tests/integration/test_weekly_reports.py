@@ -10,11 +10,12 @@ import pytest
 
 from integrations.storage import Storage
 from integrations.workbooks import SheetData, write_workbook
-from jobs.kinds.import_weekly_report import confirm
+from jobs.kinds.import_weekly_report import confirm, dismiss
 from jobs.outcomes import JobCancelled
 from sql.database import queries
 from tests.factories import make_contractor, make_drop, make_project, make_user
 from tests.factories_weekly import import_report, upload_report, weekly_row, weekly_workbook
+from tests.races import race
 from tests.running import run_jobs
 from ticketing.errors import AlreadyExists, ConditionNotMet
 from ticketing.people import SYSTEM
@@ -393,6 +394,25 @@ def test_a_report_is_confirmed_once_and_only_when_its_preview_is_there(platform:
         confirm(work, submitted.report_id)
     with platform.begin(SYSTEM) as work, pytest.raises(AlreadyExists):
         confirm(work, submitted.report_id)
+
+
+def test_of_a_confirmation_and_a_dismissal_one_wins(platform: Platform) -> None:
+    submitted = upload_report(platform, weekly_workbook(weekly_row()), preview=True)
+    run_jobs(platform)
+
+    def confirmed() -> None:
+        with platform.begin(SYSTEM) as work:
+            confirm(work, submitted.report_id)
+
+    def dismissed() -> None:
+        with platform.begin(SYSTEM) as work:
+            dismiss(work, submitted.report_id, "last week's file")
+
+    won, lost = race([confirmed, dismissed])
+    assert (len(won), [type(error) for error in lost]) == (1, [AlreadyExists])
+    run_jobs(platform)
+    is_imported = report(platform, submitted.report_id)["status"] == "completed"
+    assert len(read(platform, "select id from tickets")) == is_imported
 
 
 # Killed halfway

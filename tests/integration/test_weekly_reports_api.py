@@ -192,6 +192,27 @@ def test_preview_then_confirm(client: FlaskClient, platform: Platform) -> None:
     assert get(client, report_id)["status"] == "completed"
 
 
+def test_a_preview_that_nobody_wants_is_dismissed(app: Flask, client: FlaskClient, platform: Platform) -> None:
+    report_id = upload(client, weekly_workbook(weekly_row()), url=f"{URL}?preview=true").get_json()["data"]["id"]
+    dismissal = f"{URL}/{report_id}/dismiss"
+    assert client.post(dismissal, json={}).status_code == 409
+    run_jobs(platform)
+    assert client_as(app, platform, "operator").post(dismissal, json={}).status_code == 403
+    assert client.post(dismissal, json={"reason": "last week's file"}).get_json()["data"]["status"] == "failed"
+    told = get(client, report_id)
+    assert (told["status"], told["failure"]["code"], told["job_id"] is None) == ("failed", "DISMISSED", False)
+    assert told["failure"]["message"].endswith("dismissed it after its check: last week's file")
+    assert get(client, f"{report_id}/preview")["can_confirm"] is False
+    for refused in (client.post(dismissal, json={}), client.post(f"{URL}/{report_id}/confirm")):
+        assert refused.status_code == 409
+        assert "was dismissed" in refused.get_json()["error"]["message"]
+    assert client.post(f"{URL}/{UNKNOWN}/dismiss", json={}).status_code == 404
+    audit = client_as(app, platform, "admin").get("/api/ticketing/audit?target_type=weekly_report").get_json()["data"]
+    assert [(row["action"], row["reason"]) for row in audit] == [("weekly_report_dismiss", "last week's file")]
+    health = client.get("/api/ticketing/dashboard/health").get_json()["data"]["weekly_import"]
+    assert health["state"] == "never"
+
+
 def test_rows_are_listed_by_outcome_with_a_cursor(client: FlaskClient, platform: Platform) -> None:
     report_id = imported(client, platform, *FAULTY)
     first = client.get(f"{URL}/{report_id}/rows?limit=3").get_json()

@@ -1,4 +1,4 @@
-"""The life of a report: taken in, checked, confirmed, imported, completed or failed."""
+"""The life of a report: taken in, checked, confirmed or dismissed, imported, completed or failed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from ticketing.events import Event, UnitOfWork
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 # Uploads that race for one number of a week: each loser takes the next.
 ATTEMPTS_AT_A_NUMBER = 20
+# Why a report is failed that was checked and then not wanted: nothing went wrong with it.
+DISMISSED = "DISMISSED"
 
 
 class EmptyReport(DomainError):
@@ -138,13 +140,19 @@ def note_jobs(
 
 
 def require_confirmable(work: UnitOfWork, report_id: UUID) -> dict[str, Any]:
-    """Lock a report that waits for confirmation.
+    """Lock a report that waits for somebody's word.
 
-    Raises NotFound, AlreadyExists for one that was confirmed, ConditionNotMet for one that is still being checked.
+    Raises NotFound, AlreadyExists for one that was confirmed or dismissed, ConditionNotMet for one that is still being
+    checked.
     """
     report: dict[str, Any] | None = queries("weekly_reports").lock_report(work.connection, report_id=report_id)
     if report is None:
         raise no_such_report(report_id)
+    if report["failure_code"] == DISMISSED:
+        raise AlreadyExists(
+            f"{report['report_uid']} was dismissed: upload the file again to import it",
+            details={"status": report["status"]},
+        )
     if report["import_job_id"] is not None or report["phase"] == "finished":
         raise AlreadyExists(
             f"{report['report_uid']} was confirmed already",
@@ -152,9 +160,17 @@ def require_confirmable(work: UnitOfWork, report_id: UUID) -> dict[str, Any]:
         )
     if report["phase"] != "previewed":
         raise ConditionNotMet(
-            f"{report['report_uid']} is still being checked: confirm it when its preview is there",
+            f"{report['report_uid']} is still being checked: decide when its preview is there",
             details={"phase": report["phase"]},
         )
+    return report
+
+
+def dismiss(work: UnitOfWork, report_id: UUID, reason: str | None) -> dict[str, Any]:
+    """Close a report that was checked and is not wanted; nothing of it is imported. Raises as require_confirmable."""
+    report = require_confirmable(work, report_id)
+    said = f"{work.actor.name} dismissed it after its check"
+    fail(work, report_id, DISMISSED, f"{said}: {reason}" if reason else said)
     return report
 
 
