@@ -23,6 +23,7 @@ select
     n.sending_at,
     n.looks,
     n.next_look_at,
+    n.error_code,
     n.created_at,
     n.sent_at,
     n.delivered_at,

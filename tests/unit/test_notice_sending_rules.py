@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ticketing.notices import session_rules
 from ticketing.notices.sending_rules import (
+    INTERRUPTED,
     MOST_LOOKS,
     GiveUp,
     Leave,
@@ -45,6 +46,7 @@ def notice(**more: Any) -> dict[str, Any]:
         "planned_stanza_id": "A",
         "sends": 1,
         "sends_allowed": 2,
+        "error_code": None,
         "looks": 3,
         "sending_at": NOW - 2 * MINUTE,
         "message_content": "Hello\nthere",
@@ -113,6 +115,10 @@ class TestFindings:
             ({"opted_out_at": NOW}, SURE, LookAgain),
             ({"sends": 2}, SURE, LookAgain),
             ({"sends": 2, "looks": MOST_LOOKS - 1}, SURE, GiveUp),
+            ({"sends": 2, "error_code": INTERRUPTED}, SURE, Resend),
+            ({"sends": 2, "error_code": INTERRUPTED, "planned_stanza_id": None}, SURE, LookAgain),
+            ({"sends": 2, "error_code": INTERRUPTED, "looks": 0}, SURE, LookAgain),
+            ({"sends": 3, "error_code": INTERRUPTED, "looks": MOST_LOOKS - 1}, SURE, GiveUp),
             ({"looks": MOST_LOOKS - 1}, Surroundings(session_is_steady=True, store_is_proven=False), GiveUp),
         ],
     )
@@ -132,15 +138,27 @@ class TestFindings:
         st.integers(0, 3),
         st.integers(0, 9),
         st.integers(0, 300),
+        st.sampled_from(["TIMEOUT", INTERRUPTED]),
+        st.sampled_from(["A", None]),
     )
     def test_a_resend_is_only_for_what_surely_cannot_double(
-        self, seen: Seen | None, steady: bool, proven: bool, sends: int, looks: int, seconds: int
+        self,
+        seen: Seen | None,
+        steady: bool,
+        proven: bool,
+        sends: int,
+        looks: int,
+        seconds: int,
+        error: str,
+        planned: str | None,
     ) -> None:
         row = notice(sending="unknown", sends=sends, looks=looks, sending_at=NOW - timedelta(seconds=seconds))
+        row |= {"error_code": error, "planned_stanza_id": planned}
         if isinstance(finding_of(row, seen, Surroundings(steady, proven), NOW), Resend):
             assert steady
             assert proven
-            assert sends < 2
+            assert sends < 3
+            assert sends < 2 or (error == INTERRUPTED and planned == "A")
             assert looks >= 1
             assert seconds >= 60
             assert seen is None or (seen.stanza == "A" and seen.ack == 0)

@@ -18,6 +18,7 @@ from ticketing.notices import sending_rules as rules
 from ticketing.notices.acks import REFUSED, Ack, Known, first_of, known_by, moved
 from ticketing.notices.sending_rules import (
     CONFIRMED_WITHIN,
+    INTERRUPTED,
     LOOKS_AFTER,
     GiveUp,
     LookAgain,
@@ -32,8 +33,6 @@ __all__ = ["Ack", "apply_ack"]
 
 Row = dict[str, Any]
 
-# What is said of a notice that was found in the midst of being sent.
-INTERRUPTED = "INTERRUPTED"
 INTERRUPTED_MESSAGE = "The process that sent it ended before it knew the outcome"
 
 
@@ -207,7 +206,7 @@ def _may_be_resent(notice: Mapping[str, Any]) -> bool:
     return (
         notice["status"] == NotificationStatus.PENDING
         and notice["sending"] in ("unknown", "accepted")
-        and notice["sends"] < notice["sends_allowed"]
+        and rules.has_send_left(notice)
         and notice["held_at"] is None
     )
 

@@ -29,6 +29,8 @@ CLOCKS_DIFFER = timedelta(seconds=60)
 MISSED_AFTER = timedelta(seconds=60)
 
 NOT_PROVEN = "NOT_PROVEN"
+# What is said of a notice that was found in the midst of being sent.
+INTERRUPTED = "INTERRUPTED"
 OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
 
 
@@ -158,9 +160,21 @@ def _cannot_double(notice: Mapping[str, Any], seen: Seen | None) -> bool:
     return seen is None or (seen.ack == PENDING and seen.stanza == notice["planned_stanza_id"])
 
 
+def has_send_left(notice: Mapping[str, Any]) -> bool:
+    """Whether the message may be sent once more, should it not be there.
+
+    A send counts from when it is noted. One that the end of its process cut off may never have been made, so it is made
+    again, once, if the message has an id that it was given beforehand: should the first be on its way after all, both
+    are one message. Without such an id that is for a person to decide.
+    """
+    was_cut_off = notice["error_code"] == INTERRUPTED and notice["planned_stanza_id"] is not None
+    sends, allowed = int(notice["sends"]), int(notice["sends_allowed"])
+    return sends < allowed + was_cut_off
+
+
 def _may_resend(notice: Mapping[str, Any], looks: int, surroundings: Surroundings, now: datetime) -> bool:
     return (
-        notice["sends"] < notice["sends_allowed"]
+        has_send_left(notice)
         and notice["held_at"] is None
         and notice["opted_out_at"] is None
         and surroundings.store_is_proven
