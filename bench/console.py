@@ -21,6 +21,7 @@ from statistics import median
 from flask.testing import FlaskClient
 
 from admin_api.app import create_app
+from bench import console_rows
 from bench.dashboard import fill, running
 from bench.ticket_search import index
 from cli.seed import Wanted, write_history
@@ -48,7 +49,7 @@ JOBS = """
 with made as (
     insert into jobs (
         kind, queue, state, max_attempts, attempt, actor_kind, actor_name, scheduled_at, created_at, claimed_at,
-        started_at, finished_at, failed_at, error_class, error_message, tags
+        started_at, finished_at, failed_at, error_class, error_message, fingerprint, tags
     )
     select
         (array['inspect_photo', 'make_pictures', 'send_notice', 'check_readiness', 'push_to_qcontact'])[n %% 5 + 1],
@@ -60,6 +61,7 @@ with made as (
         case when d.state in ('retryable', 'discarded') then d.at + interval '2 seconds' end,
         case when d.state in ('retryable', 'discarded') then 'Error' || n %% 40 end,
         case when d.state in ('retryable', 'discarded') then 'No route to the mast' end,
+        case when d.state in ('retryable', 'discarded') then md5('Error' || n %% 40)::uuid end,
         case when n %% 100 = 1 then array['bench'] else '{}' end
     from generate_series(%(first)s::integer + 1, %(first)s::integer + %(count)s::integer) as n
     cross join lateral (
@@ -113,6 +115,7 @@ def furnish(platform: Platform, tickets: int, jobs: int, say: Say) -> None:
             fill(connection, tickets - LIVES)
         for first in range(0, jobs, BATCH):
             connection.execute(JOBS.encode(), {"first": first, "count": min(BATCH, jobs - first), "jobs": jobs})
+        console_rows.write(connection)
     with platform.begin(SYSTEM) as work:
         statistics.count_ended(work.connection, work.now)
         totals.fold(work)

@@ -18,7 +18,7 @@ from jobs.storable import storable
 from jobs.work import Work
 from runtime.logging import mask, mask_text
 from runtime.settings import Settings
-from sql.database import Connection, execute_at_once
+from sql.database import Connection, bound, execute_at_once
 from ticketing.people import Actor
 
 # What a stopped process has locked must not keep the next attempt waiting for ever.
@@ -34,6 +34,7 @@ class JobContext:
         self._claim = attempt.claim
         self._resources = ExitStack()
         self._work: Work | None = None
+        self._last: list[tuple[str, dict[str, Any]]] = []
         self._stepping = False
         self.actor = Actor(kind="job", name=f"job:{attempt.claim.kind}", roles=frozenset({"admin"}))
 
@@ -84,6 +85,15 @@ class JobContext:
             execute_at_once(connection, f"begin; {self._limits()}")
             self._work = self._unit(connection)
         return self._work
+
+    def write_last(self, statement: str, **parameters: Any) -> None:
+        """Have a statement run in the final unit of work, after all else in it and right before the job's completion.
+
+        For a write whose answer nobody needs: it travels in the message that completes the job, so a body that does
+        nothing else there takes one round trip instead of three. The statement names its `parameters` as `%(name)s`, as
+        the `.sql` of a named query does; where it fails, the attempt fails.
+        """
+        self._last.append((statement, parameters))
 
     @contextmanager
     def step(self) -> Iterator[Work]:
@@ -146,14 +156,22 @@ class JobContext:
 
     def complete(self, settlement: Settlement) -> bool:
         """Commit the final unit of work with the job's end; False when there was none and somebody else must settle."""
-        if self._work is None:
+        if self._work is None and not self._last:
             return False
-        self._work.flush()
         progress = self._attempt.take_progress()
-        ledger.keep_progress(self._work.connection, [(self._claim, progress)] if progress else [])
-        ledger.settle_and_commit(self._work.connection, settlement)
-        self.platform.wire.tell(self._work.news)
+        opening = [] if self._work or progress else self._open_later()
+        self.work.flush()
+        connection = self.work.connection
+        ledger.keep_progress(connection, [(self._claim, progress)] if progress else [])
+        last = [bound(connection, statement, parameters) for statement, parameters in self._last]
+        ledger.settle_and_commit(connection, settlement, (*opening, *last))
+        self.platform.wire.tell(self.work.news)
         return True
+
+    def _open_later(self) -> list[str]:
+        """Lend the final unit of work its connection; returns what opens it, for the message that completes it."""
+        self._work = self._unit(self._resources.enter_context(self.platform.database.connection()))
+        return ["begin", self._limits()]
 
     def release(self) -> None:
         """Undo what was not committed and give the connection back; one that cannot be undone is closed."""

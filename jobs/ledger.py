@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, Literal
 from uuid import UUID
 
@@ -229,21 +230,37 @@ def save(connection: Connection, claim: Claim, state: Mapping[str, Any]) -> None
     queries("jobs").save_state(connection, id=claim.id, fence=claim.fence, saved=storable_json(state))
 
 
-def settle_and_commit(connection: Connection, settlement: Settlement) -> None:
+def settle_and_commit(connection: Connection, settlement: Settlement, first: Sequence[str] = ()) -> None:
     """End the attempt inside the open transaction that holds the job's writes, and commit both in one round trip.
 
-    Raises Superseded, with everything rolled back, when the attempt lost the job meanwhile. An outcome of the body is
-    settled here (done, snoozed, cancelled), a failure with `settle_many`.
+    `first` are statements that travel ahead in the same message; they may be what opens the transaction. Raises
+    Superseded, with everything rolled back, when the attempt lost the job meanwhile. An outcome of the body is settled
+    here (done, snoozed, cancelled), a failure with `settle_many`.
     """
     try:
-        execute_at_once(
-            connection, f"{bound(connection, queries('jobs').settle_job.sql, _outcome_row(settlement))}; commit"
-        )
+        execute_at_once(connection, "; ".join([*first, _settle_text(connection, settlement), "commit"]))
     except psycopg.Error as error:
         if error.sqlstate == SUPERSEDED:
             connection.rollback()
             raise Superseded(f"job {settlement.claim.id}, fence {settlement.claim.fence}") from error
         raise
+
+
+def _settle_text(connection: Connection, settlement: Settlement) -> str:
+    """Write the call of `settle_attempt` out: for ids, numbers and times, a fifth of what it costs to bind them."""
+    claim, texts = settlement.claim, "null, null"
+    if settlement.result is not None or settlement.reason is not None:
+        said = {"result": settlement.result, "reason": settlement.reason}
+        texts = bound(connection, "%(result)s::text::jsonb, %(reason)s::text", said)
+    return (
+        f"select settle_attempt('{claim.id}'::uuid, {claim.fence}, '{claim.worker_id}'::uuid, {claim.attempt},"
+        f" '{settlement.state}', '{settlement.outcome}', {_time(settlement.scheduled_at)}, {settlement.burned},"
+        f" {_time(settlement.started_at)}, {_time(settlement.finished_at)}, {texts})"
+    )
+
+
+def _time(at: datetime | None) -> str:
+    return f"'{at.isoformat()}'::timestamptz" if at else "null"
 
 
 @contextmanager
@@ -261,8 +278,7 @@ def settling(database: Database) -> Iterator[Connection]:
 
 def settle_many(connection: Connection, worker_id: UUID, settlements: Sequence[Settlement]) -> list[dict[str, Any]]:
     """End many attempts that wrote nothing of their own; returns (id, fence, state, queue) of those still held."""
-    rows = [_settlement_row(settlement) for settlement in settlements]
-    columns = {plural: [row[single] for row in rows] for plural, single in _SETTLE_COLUMNS.items()}
+    columns = {name: [value(settlement) for settlement in settlements] for name, value in _SETTLED.items()}
     settled = list(queries("jobs").settle_jobs(connection, worker_id=worker_id, **columns))
     if any(settlement.error_class for settlement in settlements):
         _note_failures(connection, settled)
@@ -273,51 +289,23 @@ def _note_failures(connection: Connection, jobs: Sequence[Mapping[str, Any]]) ->
     queries("failures").note_failures(connection, ids=[job["id"] for job in jobs])
 
 
-_SETTLE_COLUMNS = {
-    "ids": "id",
-    "fences": "fence",
-    "attempts": "attempt",
-    "states": "state",
-    "outcomes": "outcome",
-    "scheduled_ats": "scheduled_at",
-    "burned": "burned",
-    "started_ats": "started_at",
-    "finished_ats": "finished_at",
-    "results": "result",
-    "reasons": "reason",
-    "error_classes": "error_class",
-    "error_messages": "error_message",
-    "error_traces": "error_trace",
-    "error_places": "error_place",
+_SETTLED = {
+    "ids": attrgetter("claim.id"),
+    "fences": attrgetter("claim.fence"),
+    "attempts": attrgetter("claim.attempt"),
+    "states": attrgetter("state"),
+    "outcomes": attrgetter("outcome"),
+    "scheduled_ats": attrgetter("scheduled_at"),
+    "burned": attrgetter("burned"),
+    "started_ats": attrgetter("started_at"),
+    "finished_ats": attrgetter("finished_at"),
+    "results": attrgetter("result"),
+    "reasons": attrgetter("reason"),
+    "error_classes": attrgetter("error_class"),
+    "error_messages": attrgetter("error_message"),
+    "error_traces": attrgetter("error_trace"),
+    "error_places": attrgetter("error_place"),
 }
-
-
-def _outcome_row(settlement: Settlement) -> dict[str, Any]:
-    claim = settlement.claim
-    return {
-        "id": claim.id,
-        "fence": claim.fence,
-        "worker_id": claim.worker_id,
-        "attempt": claim.attempt,
-        "state": settlement.state,
-        "outcome": settlement.outcome,
-        "scheduled_at": settlement.scheduled_at,
-        "burned": settlement.burned,
-        "started_at": settlement.started_at,
-        "finished_at": settlement.finished_at,
-        "result": settlement.result,
-        "reason": settlement.reason,
-    }
-
-
-def _settlement_row(settlement: Settlement) -> dict[str, Any]:
-    return {
-        **_outcome_row(settlement),
-        "error_class": settlement.error_class,
-        "error_message": settlement.error_message,
-        "error_trace": settlement.error_trace,
-        "error_place": settlement.error_place,
-    }
 
 
 def keep_progress(connection: Connection, reported: Sequence[tuple[Claim, Progress]]) -> None:

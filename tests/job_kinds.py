@@ -51,6 +51,26 @@ def effect(args: Effect, context: JobContext) -> Outcome:
     return done({"note": args.note})
 
 
+class Last(JobArgs):
+    """What a job leaves in the message that completes it, and whether it has written something else before."""
+
+    note: str = ""
+    opened: bool = False
+    progress: int | None = None
+    statement: str = "insert into effects (job_id, attempt, note, pid) values (%(job)s, %(attempt)s, %(note)s, 0)"
+
+
+@job("test_last", queue="tickets", max_attempts=20, backoff=Backoff(base=10, jitter=0))
+def last(args: Last, context: JobContext) -> Outcome:
+    """Effect at the very end."""
+    if args.opened:
+        take_effect(context, "first")
+    if args.progress is not None:
+        context.progress(args.progress)
+    context.write_last(args.statement, job=context.id, attempt=context.attempt, note=args.note)
+    return done({"note": args.note})
+
+
 class Scene(JobArgs):
     """What a job does, for the tests of outcomes."""
 

@@ -136,14 +136,6 @@ for no key update;
 -- Keeps what a later attempt needs to go on from here; part of an intermediate transaction that holds the fence.
 update jobs set saved = :saved::text::jsonb where id = :id and fence = :fence;
 
--- name: settle_job(id, fence, worker_id, attempt, state, outcome, scheduled_at, burned, started_at, finished_at, result, reason)$
--- Ends one attempt inside the transaction that holds the job's own writes; raises FF001 when the attempt was superseded.
-select settle_attempt(
-    :id::uuid, :fence::integer, :worker_id::uuid, :attempt::integer, :state::text, :outcome::text,
-    :scheduled_at::timestamptz, :burned::boolean, :started_at::timestamptz, :finished_at::timestamptz,
-    :result::text::jsonb, :reason::text
-);
-
 -- name: settle_jobs(worker_id, ids, fences, attempts, states, outcomes, scheduled_ats, burned, started_ats, finished_ats, results, reasons, error_classes, error_messages, error_traces, error_places)
 -- Ends many attempts in one statement; gives those that were still held. Cancellation wins over another try.
 -- As for the comparison of the worker, see settle_attempt.
@@ -171,6 +163,7 @@ with ended as (
         scheduled_at = coalesce(ended.scheduled_at, jobs.scheduled_at),
         rate_slot_at = case when ended.started_at is null then jobs.rate_slot_at end,
         error_class = ended.error_class, error_message = ended.error_message, error_place = ended.error_place,
+        fingerprint = failure_fingerprint(jobs.kind, ended.error_class, ended.error_place, ended.error_message),
         failed_at = case when ended.error_class is null then jobs.failed_at else ended.finished_at end,
         finished_at = case
             when cancel_requested_at is not null or ended.state in ('completed', 'discarded', 'cancelled')
@@ -302,6 +295,9 @@ with silent as (
         end,
         worker_id = null, error_class = 'WorkerLost', error_message = 'The worker that ran this job stopped answering',
         error_place = null, failed_at = :now::timestamptz,
+        fingerprint = failure_fingerprint(
+            jobs.kind, 'WorkerLost', null, 'The worker that ran this job stopped answering'
+        ),
         finished_at = case
             when held.cancel_requested_at is not null or held.attempt >= held.max_attempts then :now::timestamptz
         end,

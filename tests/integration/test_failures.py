@@ -329,6 +329,10 @@ class TestPlans:
         with platform.read() as connection:
             connection.execute(MANY_JOBS)
             connection.execute(
+                "update jobs set fingerprint = failure_fingerprint(kind, error_class, null, error_message)"
+                " where error_class is not null"
+            )
+            connection.execute(
                 "insert into failures select distinct fingerprint, kind, error_class, 'somewhere', now() from jobs"
                 " where fingerprint is not null"
             )

@@ -17,7 +17,7 @@ from jobs.platform import Platform
 from runtime.settings import Settings
 from scheduler.pruner import Pruner
 from tests.clocks import FixedClock
-from tests.job_kinds import Broken, Effect, Scene, broken_text, effect, scene
+from tests.job_kinds import Broken, Effect, Last, Scene, broken_text, effect, last, scene
 from tests.stand_in import (
     StandIn,
     attempts_of,
@@ -267,6 +267,46 @@ def test_the_completion_of_a_superseded_attempt_is_refused_and_its_writes_rolled
     [only] = effects_of(platform, job_id)
     assert only["attempt"] == 2
     assert [one["outcome"] for one in attempts_of(platform, job_id)] == ["lost", "done"]
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("progress", [None, 7])
+def test_a_last_write_takes_effect_with_the_completion(
+    platform: Platform, worker: StandIn, opened: bool, progress: int | None
+) -> None:
+    note = "it's 100 % \\ done; drop table jobs -- %(note)s"
+    row = worker.run_job(enqueue(platform, last, Last(note=note, opened=opened, progress=progress)))
+    assert (row["state"], row["result"], row["progress_done"]) == ("completed", {"note": note}, progress)
+    notes = [effect["note"] for effect in effects_of(platform, row["id"])]
+    assert notes == (["first", note] if opened else [note])
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_last_write_that_fails_fails_the_attempt_and_undoes_the_rest(
+    platform: Platform, worker: StandIn, opened: bool
+) -> None:
+    row = worker.run_job(enqueue(platform, last, Last(opened=opened, statement="select 1 / (%(attempt)s - 1)")))
+    assert (row["state"], row["error_class"], row["attempt"]) == ("retryable", "DivisionByZero", 1)
+    assert effects_of(platform, row["id"]) == []
+    # The connection is as good as new.
+    assert worker.run_job(enqueue(platform, last))["state"] == "completed"
+
+
+def test_a_last_write_of_a_superseded_attempt_is_rolled_back(platform: Platform, worker: StandIn) -> None:
+    job_id = enqueue(platform, last)
+    claim = worker.claim_one(job_id)
+    lose(platform, worker)
+    worker.run(claim)
+    assert effects_of(platform, job_id) == []
+    assert job_row(platform, job_id)["state"] == "available"
+
+
+def test_a_last_write_ends_when_the_jobs_time_does(
+    platform: Platform, worker: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.attempt.Attempt.time_left", lambda *_: -2 * platform.settings.worker_heartbeat + 0.2)
+    row = worker.run_job(enqueue(platform, last, Last(statement="select pg_sleep(20)")))
+    assert (row["state"], row["error_class"]) == ("retryable", "QueryCanceled")
 
 
 def test_a_superseded_attempt_cannot_settle_while_its_successor_runs(platform: Platform, worker: StandIn) -> None:
