@@ -106,6 +106,8 @@ class Settings(BaseSettings):
     qcontact_connections: int = Field(default=16, ge=1, le=50)
     # Whether status, assignment and notes are written back there.
     qcontact_push: bool = True
+    # How long what was exchanged is kept in the log; what somebody still has to decide stays longer.
+    qcontact_log_days: int = Field(default=90, ge=8, le=3_650)
     qcontact_webhook_secret: SecretStr | None = None
     # What a caller of the cron routes must present as a bearer token; without one nobody may call them.
     cron_secret: SecretStr | None = None

@@ -108,3 +108,62 @@ select
         inner join tickets as t on k.ticket_id = t.id
         where k.missing_since is not null and t.status not in ('closed', 'cancelled')
     ) as left_the_list;
+
+-- name: forget_exchanges(before, after_at, after_id, row_limit)^
+-- Looks at some old rows of the log, the oldest first, and forgets them, but for what somebody needs: what differs while a
+-- person has yet to decide, and the last exchange of a case whose ticket is still worked on.
+with old as materialized (
+    select
+        id,
+        synced_at,
+        ticket_id,
+        qcontact_ticket_id,
+        conflicts
+    from qcontact_sync_log
+    where
+        synced_at < :before::timestamptz
+        and (:after_at::timestamptz is null or (synced_at, id) > (:after_at::timestamptz, :after_id::uuid))
+    order by synced_at, id
+    limit :row_limit::bigint
+),
+
+forgotten as (
+    delete from qcontact_sync_log
+    where id = any(array(
+        select old.id
+        from old
+        where
+            not (
+                old.conflicts is not null
+                and exists (select from qcontact_conflicts as q where q.ticket_id = old.ticket_id and q.status = 'open')
+            )
+            and not (
+                exists (
+                    select from tickets as t where t.id = old.ticket_id and t.status not in ('closed', 'cancelled')
+                )
+                and not exists (
+                    select
+                    from qcontact_sync_log as later
+                    where
+                        later.qcontact_ticket_id = old.qcontact_ticket_id
+                        and (later.synced_at, later.id) > (old.synced_at, old.id)
+                )
+            )
+    ))
+    returning id
+)
+
+select
+    (select count(*) from forgotten) as forgotten,
+    (select count(*) from old) as looked_at,
+    last.synced_at as last_at,
+    last.id as last_id
+from (select) as always
+left join lateral (
+    select
+        synced_at,
+        id
+    from old
+    order by synced_at desc, id desc
+    limit 1
+) as last on true;

@@ -82,3 +82,26 @@ from qcontact_sync_runs
 where finished_at is not null and direction = 'inbound' and scope in ('full', 'recent')
 order by started_at desc, id desc
 limit 1;
+
+-- name: forget_runs(before, row_limit)!
+-- Forgets old runs, but never the last of each sort that ended: it tells until when the list was read.
+delete from qcontact_sync_runs
+where id in (
+    select old.id
+    from qcontact_sync_runs as old
+    where
+        old.started_at < :before::timestamptz
+        and not (
+            old.finished_at is not null
+            and not exists (
+                select
+                from qcontact_sync_runs as later
+                where
+                    later.finished_at is not null
+                    and (later.direction, later.scope) = (old.direction, old.scope)
+                    and (later.started_at, later.id) > (old.started_at, old.id)
+            )
+        )
+    order by old.started_at
+    limit :row_limit::bigint
+);
