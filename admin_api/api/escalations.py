@@ -238,10 +238,7 @@ def list_thresholds() -> Response:
 def put_thresholds(project_id: str, body: ThresholdsChange) -> Response:
     """Set the thresholds of a project (its id or code) or, as `default`, of every project without its own."""
     with unit_of_work() as work:
-        project = project_or_default(work.connection, project_id)
-        changed = thresholds.put(work, project, body)
-        if changed["before"] != changed["after"]:
-            _audit(work, "repeat_fault_thresholds_set", project, changed, body.reason)
+        set_thresholds(work, project_id, body)
         return success(thresholds.list_thresholds(work.connection), "Thresholds updated")
 
 
@@ -250,12 +247,25 @@ def put_thresholds(project_id: str, body: ThresholdsChange) -> Response:
 def drop_thresholds(project_id: str, query: ReasonQuery) -> Response:
     """Take away a project's own thresholds: the default counts again."""
     with unit_of_work() as work:
-        project = project_or_default(work.connection, project_id)
-        if project is None:
-            raise NotFound("The default thresholds can be changed, not taken away")
-        before = thresholds.drop(work, project)
-        _audit(work, "repeat_fault_thresholds_dropped", project, {"before": before, "after": None}, query.reason)
+        take_thresholds_away(work, project_id, query.reason)
         return success(thresholds.list_thresholds(work.connection), "The default thresholds count again")
+
+
+def set_thresholds(work: Work, project_id: str, change: ThresholdsChange) -> None:
+    """Set thresholds of a project or, as `default`, of the others, and keep who did it. Raises NotFound, StaleWrite."""
+    project = project_or_default(work.connection, project_id)
+    changed = thresholds.put(work, project, change)
+    if changed["before"] != changed["after"]:
+        _audit(work, "repeat_fault_thresholds_set", project, changed, change.reason)
+
+
+def take_thresholds_away(work: Work, project_id: str, reason: str | None) -> None:
+    """Take a project's own thresholds away, and keep who did it. Raises NotFound."""
+    project = project_or_default(work.connection, project_id)
+    if project is None:
+        raise NotFound("The default thresholds can be changed, not taken away")
+    before = thresholds.drop(work, project)
+    _audit(work, "repeat_fault_thresholds_dropped", project, {"before": before, "after": None}, reason)
 
 
 def _audit(work: Work, action: str, project: UUID | None, changed: dict[str, Any], reason: str | None) -> None:

@@ -206,13 +206,8 @@ def put_target(project_id: str, priority: str, body: TargetChange, query: Reason
 
     It counts for clocks that start, or are measured anew, from now on.
     """
-    wanted = _priority(priority)
     with unit_of_work() as work:
-        project = project_or_default(work.connection, project_id)
-        before, after = settings.put_target(work, project, wanted, body)
-        changed = {"before": _told(before), "after": _told(after)}
-        if changed["before"] != changed["after"]:
-            _audit(work, "sla_target_set", project, wanted, changed, query.reason)
+        project = set_target(work, project_id, priority, body, query.reason)
         return success(settings.list_targets(work.connection, project), "SLA target updated")
 
 
@@ -220,13 +215,8 @@ def put_target(project_id: str, priority: str, body: TargetChange, query: Reason
 @requires("manager")
 def drop_target(project_id: str, priority: str, query: ReasonQuery) -> Response:
     """Take away a project's own target: the default counts again."""
-    wanted = _priority(priority)
     with unit_of_work() as work:
-        project = project_or_default(work.connection, project_id)
-        if project is None:
-            raise NotFound("The default targets can be changed, not taken away")
-        before = settings.drop_target(work, project, wanted)
-        _audit(work, "sla_target_dropped", project, wanted, {"before": _told(before), "after": None}, query.reason)
+        project = take_target_away(work, project_id, priority, query.reason)
         return success(settings.list_targets(work.connection, project), "The default target counts again")
 
 
@@ -245,6 +235,28 @@ def count_compliance(query: ComplianceQuery) -> Response:
         "is_cut": found.is_cut,
     }
     return success(found.rows, meta=meta)
+
+
+def set_target(work: Work, project_id: str, priority: str, change: TargetChange, reason: str | None) -> UUID | None:
+    """Set a target and keep who did it; returns the project, or None for `default`. Raises what `put_target` raises."""
+    wanted = _priority(priority)
+    project = project_or_default(work.connection, project_id)
+    before, after = settings.put_target(work, project, wanted, change)
+    changed = {"before": _told(before), "after": _told(after)}
+    if changed["before"] != changed["after"]:
+        _audit(work, "sla_target_set", project, wanted, changed, reason)
+    return project
+
+
+def take_target_away(work: Work, project_id: str, priority: str, reason: str | None) -> UUID:
+    """Take a project's own target away and keep who did it; returns the project. Raises NotFound."""
+    wanted = _priority(priority)
+    project = project_or_default(work.connection, project_id)
+    if project is None:
+        raise NotFound("The default targets can be changed, not taken away")
+    before = settings.drop_target(work, project, wanted)
+    _audit(work, "sla_target_dropped", project, wanted, {"before": _told(before), "after": None}, reason)
+    return project
 
 
 def _priority(text: str) -> Priority:

@@ -30,6 +30,8 @@ _TICKET = tuple(
     for part in ("", "_edit", "_new", "_notes", "_bulk", "_messages", "_work", "_photos", "_decisions", "_handover")
 )
 _IMPORTS = ("console_drop_imports",)
+_THRESHOLDS = ("console_repeat_fault_thresholds",)
+_TARGETS = ("console_sla_targets",)
 _WHATSAPP = ("console_triage", "console_contacts")
 
 MENU: dict[str, tuple[Entry, ...]] = {
@@ -39,10 +41,10 @@ MENU: dict[str, tuple[Entry, ...]] = {
         Entry("QA board", "clipboard-check", "console_qa.show_board", "b", on_phone=True),
         Entry("Imports", "file-earmark-spreadsheet", "console_imports.list_imports", "i", also=_IMPORTS),
         Entry("Handover", "box-arrow-right", "console_handover.show_centre", "h"),
-        Entry("Repeat faults", "bullseye", "console_repeat_faults.list_escalations", "r"),
+        Entry("Repeat faults", "bullseye", "console_repeat_faults.list_escalations", "r", also=_THRESHOLDS),
         Entry("Risks", "shield-exclamation", "console_risks.list_risks", "k"),
         Entry("Fault trends", "bar-chart", "console_faults.show_trends", "f"),
-        Entry("SLA", "stopwatch", "console_sla.show", "l"),
+        Entry("SLA", "stopwatch", "console_sla.show", "l", also=_TARGETS),
         Entry("Exports", "download", "console_exports.list_exports", "e"),
     ),
     "Outside": (
