@@ -1,4 +1,7 @@
-"""The demo user: who signs in to the console of an installation for development by a link, for as long as it runs."""
+"""The demo user: who signs in to the console of an installation for development by a link, for as long as it runs.
+
+A person, though a made-up one: handovers, accepted risks and overruled photos are somebody's.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,8 @@ from cli.console import say
 from cli.system import operator
 from jobs.platform import Platform
 from runtime.settings import Settings
-from ticketing import api_keys
+from ticketing import api_keys, sample_data
 from ticketing.api_keys import ApiKey
-
-NAME = "demo user"
 
 
 @contextmanager
@@ -36,7 +37,8 @@ def demo_user(settings: Settings) -> Iterator[str | None]:
 
 def _invite(settings: Settings) -> tuple[ApiKey, str]:
     with closing(Platform.connect(settings)) as platform, platform.begin(operator()) as work:
-        key, _ = api_keys.create(work, NAME, ("admin",), expires_at=work.now + LASTS)
+        person = sample_data.add_demo_user(work)
+        key, _ = api_keys.create(work, sample_data.DEMO_USER, ("admin",), expires_at=work.now + LASTS, user_id=person)
         return key, link_for(key, settings, work.now)
 
 

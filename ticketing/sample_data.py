@@ -49,6 +49,10 @@ PEOPLE = (
 )
 
 
+# Who tries a new installation out through the console: one person, so that all that persons alone may do is offered.
+DEMO_USER = "Demo User"
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
     """How many rows of each kind were new."""
@@ -78,6 +82,22 @@ def add(work: UnitOfWork) -> Added:
         now=work.now,
     )
     return Added(companies, people, _add_teams(work))
+
+
+def add_demo_user(work: UnitOfWork) -> UUID:
+    """Add the made-up admin who tries an installation out, unless they are there already; return their id."""
+    found = _id("person", DEMO_USER)
+    queries("sample_data").add_users(
+        work.connection,
+        ids=[found],
+        names=[DEMO_USER],
+        emails=[f"demo.user@{MAIL}"],
+        roles=["admin"],
+        contractor_ids=[None],
+        phones=[None],
+        now=work.now,
+    )
+    return found
 
 
 def _add_teams(work: UnitOfWork) -> int:

@@ -23,6 +23,7 @@ from runtime.settings import Settings, load_settings
 from tests.factories_drops import register_workbook
 from tests.running import job_row, run_jobs
 from ticketing import api_keys
+from ticketing.api_keys import ApiKey
 
 if TYPE_CHECKING:
     from jobs.platform import Platform
@@ -90,13 +91,16 @@ def test_a_key_is_printed_once_and_signs_in(command: Command, platform: Platform
 def test_the_demo_user_signs_in_while_an_installation_for_development_runs_and_no_longer(
     settings: Settings, platform: Platform
 ) -> None:
-    def holder() -> str:
+    def holder() -> ApiKey:
         token = (link or "").rpartition("/")[2]
         with platform.read() as connection:
-            return holder_of(connection, token, settings, platform.clock.now()).name
+            return holder_of(connection, token, settings, platform.clock.now())
 
     with demo_user(settings.model_copy(update={"environment": "development"})) as link:
-        assert holder() == "demo user"
+        first = holder()
+        assert (first.name, first.roles, first.user_id is not None) == ("Demo User", ("admin",), True)
+    with demo_user(settings.model_copy(update={"environment": "development"})) as link:
+        assert holder().user_id == first.user_id
     with pytest.raises(Unauthorized, match="revoked"):
         holder()
 
