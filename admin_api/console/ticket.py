@@ -16,6 +16,7 @@ from admin_api.api.timeline import TimelineQuery
 from admin_api.auth import requires
 from admin_api.console.choices import load_choices, with_present
 from admin_api.console.forms import form_of, query_of
+from admin_api.console.happenings import told
 from admin_api.console.pages import ConsolePages, done, may
 from admin_api.console.ticket_moves import moves_for
 from admin_api.console.ticket_panels import panels_of
@@ -175,6 +176,7 @@ def _timeline(connection: Connection, ticket_id: UUID) -> dict[str, Any]:
     inside = sees_every_ticket(actor())
     return {
         "timeline": found,
+        "happened": told(found),
         "kind": query.kind,
         "kinds": [
             (kind, said, here(ticket_id, kind=kind, cursor=None))

@@ -75,9 +75,13 @@ class ActivityFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """A part of a timeline, newest first. `summary` counts all of it, whatever the filter."""
+    """A part of a timeline, newest first. `summary` counts all of it, whatever the filter.
+
+    `rows` are the activities as they are kept, for whoever words them in a way of their own.
+    """
 
     activities: list[dict[str, Any]]
+    rows: Sequence[Mapping[str, Any]]
     summary: dict[str, int]
     has_qcontact: bool
     next_cursor: str | None
@@ -105,7 +109,9 @@ def read_timeline(
     counts = queries("timeline").count_activities(connection, ticket_id=ticket_id, inside=_inside(actor))
     has_qcontact = counts.pop("has_qcontact")
     shown = _shown(connection, actor, page.rows)
-    return Timeline(activities=shown, summary=counts, has_qcontact=has_qcontact, next_cursor=page.next_cursor)
+    return Timeline(
+        activities=shown, rows=page.rows, summary=counts, has_qcontact=has_qcontact, next_cursor=page.next_cursor
+    )
 
 
 def read_activity(connection: Connection, actor: Actor, ticket_id: UUID, activity_id: UUID) -> dict[str, Any]:
