@@ -32,6 +32,16 @@ def end_of_day(day: date) -> datetime:
         raise ValueError("lies beyond the calendar") from error
 
 
+def whole_days(begins: datetime | None, ends: datetime | None) -> tuple[datetime | None, datetime | None]:
+    """Return where the whole days of a range begin, and the first moment after them; None is no bound, as in the range.
+
+    The range excludes its end. Where it has no whole day, both are its end.
+    """
+    first = None if begins is None else _next_midnight(begins)
+    after = None if ends is None else start_of_day(local_day(ends))
+    return (ends, ends) if first is not None and after is not None and after < first else (first, after)
+
+
 def day_of(text: str) -> date | None:
     """Read a day as `2026-11-22`; None for a text of another form. Raises ValueError for a day that does not exist."""
     stripped = text.strip()
@@ -42,3 +52,9 @@ def whole_day_end(value: Any) -> Any:
     """Return the end of a day that is given without a time; anything else as it is. For validators of deadlines."""
     day = day_of(value) if isinstance(value, str) else None
     return value if day is None else end_of_day(day)
+
+
+def _next_midnight(moment: datetime) -> datetime:
+    """Return the moment itself if a day begins with it, else the beginning of the next day."""
+    day = local_day(moment)
+    return moment if moment == start_of_day(day) else end_of_day(day)

@@ -307,52 +307,111 @@ delete from sla_settings
 where project_id = :project and priority = :priority
 returning id;
 
--- name: count_compliance(group_by, period, zone, project, contractor, priority, reported_from, reported_before, now, most)
--- Counts the tickets reported in a period by whether they kept their due times. Every filter may be null; run it
--- unprepared, so that only the wanted grouping is left of it. A ticket is late from its due time on, not only once a
--- sweep has noted it; one whose next check is null is paused, or noted, or excused by hand.
-with clocks as (
+-- name: count_compliance(group_by, period, zone, project, contractor, priority, reported_from, whole_from, whole_before, reported_before, now, most)
+-- Counts the tickets reported in a period by whether they kept their due times: the totals of its whole days, the tickets
+-- of what is left of it at both ends, and what depends on the time. Every filter may be null; run it unprepared, so that
+-- only the wanted grouping is left of it. A ticket is late from its due time on, not only once a sweep has noted it; one
+-- whose next check is null is paused, or noted, or excused by hand.
+with ends as (
     select
-        case :group_by::text
-            when 'priority' then t.priority
-            when 'project' then t.project_id::text
-            when 'contractor' then t.assigned_contractor_id::text
-        end as value,
-        case
-            when :period::text is not null
-                then date_trunc(:period::text, t.reported_at at time zone :zone::text)::date
-        end as period,
-        t.closed_at is not null as is_closed,
-        t.sla_breached or (
-            t.sla_next_check_at is not null
-            and (t.sla_due_at < t.closed_at or (t.closed_at is null and t.sla_due_at <= :now::timestamptz))
-        ) as is_breached,
-        t.sla_first_response_due_at is not null as is_answerable,
-        t.sla_first_response_at <= t.sla_first_response_due_at as is_answered,
-        coalesce(t.sla_first_response_at, t.closed_at, :now::timestamptz) > t.sla_first_response_due_at
-            as is_answered_late
+        (t.reported_at at time zone :zone::text)::date as day,
+        t.project_id,
+        t.assigned_contractor_id,
+        t.priority,
+        f.met,
+        f.breached,
+        f.response_met,
+        f.response_breached
     from tickets as t
+    cross join lateral ticket_clock_figures(
+        t.closed_at, t.sla_due_at, t.sla_next_check_at, t.sla_breached, t.sla_first_response_due_at,
+        t.sla_first_response_at
+    ) as f
     where
         t.sla_due_at is not null
         and t.status <> 'cancelled'
+        and (
+            (
+                :reported_from::timestamptz < :whole_from::timestamptz
+                and t.reported_at >= :reported_from::timestamptz
+                and t.reported_at < :whole_from::timestamptz
+            )
+            or (
+                :whole_before::timestamptz < :reported_before::timestamptz
+                and t.reported_at >= :whole_before::timestamptz
+                and t.reported_at < :reported_before::timestamptz
+            )
+        )
+),
+
+-- By these indexes and no other: `offset 0` keeps the filters from leading the planner elsewhere.
+late as (
+    select t.*
+    from (select * from tickets where sla_next_check_at <= :now::timestamptz offset 0) as t
+    where
+        t.sla_due_at <= :now::timestamptz
+        and not t.sla_breached
+        and t.status not in ('closed', 'cancelled')
         and t.reported_at >= :reported_from::timestamptz
         and t.reported_at < :reported_before::timestamptz
-        and (:project::uuid is null or t.project_id = :project::uuid)
-        and (:contractor::uuid is null or t.assigned_contractor_id = :contractor::uuid)
-        and (:priority::text is null or t.priority = :priority::text)
+),
+
+unanswered as (
+    select t.*
+    from (
+        select *
+        from tickets
+        where
+            sla_first_response_due_at >= :now::timestamptz
+            and sla_first_response_at is null
+            and status not in ('closed', 'cancelled')
+        offset 0
+    ) as t
+    where
+        t.sla_due_at is not null
+        and t.reported_at >= :reported_from::timestamptz
+        and t.reported_at < :reported_before::timestamptz
+),
+
+clocks as (
+    select
+        day, project_id, assigned_contractor_id, priority, tickets, met, breached, response_met, response_breached
+    from ticket_day_totals_now
+    where
+        priority is not null
+        and day >= (:whole_from::timestamptz at time zone :zone::text)::date
+        and day < (:whole_before::timestamptz at time zone :zone::text)::date
+    union all
+    select day, project_id, assigned_contractor_id, priority, 1, met, breached, response_met, response_breached
+    from ends
+    union all
+    select (reported_at at time zone :zone::text)::date, project_id, assigned_contractor_id, priority, 0, 0, 1, 0, 0
+    from late
+    union all
+    select (reported_at at time zone :zone::text)::date, project_id, assigned_contractor_id, priority, 0, 0, 0, 0, -1
+    from unanswered
 ),
 
 counted as (
     select
-        value,
-        period,
-        count(*) as total,
-        count(*) filter (where is_closed and not is_breached) as met,
-        count(*) filter (where is_breached) as breached,
-        count(*) filter (where is_answerable and is_answered) as response_met,
-        count(*) filter (where is_answerable and is_answered_late) as response_breached
+        case :group_by::text
+            when 'priority' then priority
+            when 'project' then project_id::text
+            when 'contractor' then assigned_contractor_id::text
+        end as value,
+        case when :period::text is not null then date_trunc(:period::text, day::timestamp)::date end as period,
+        sum(tickets)::bigint as total,
+        sum(met)::bigint as met,
+        sum(breached)::bigint as breached,
+        sum(response_met)::bigint as response_met,
+        sum(response_breached)::bigint as response_breached
     from clocks
-    group by value, period
+    where
+        (:project::uuid is null or project_id = :project::uuid)
+        and (:contractor::uuid is null or assigned_contractor_id = :contractor::uuid)
+        and (:priority::text is null or priority = :priority::text)
+    group by 1, 2
+    having sum(tickets) <> 0
 )
 
 select

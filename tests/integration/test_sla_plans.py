@@ -83,6 +83,8 @@ def test_compliance_reads_the_tickets_of_its_period(many: Connection, group_by: 
         "contractor": None,
         "priority": None,
         "reported_from": BEGIN + timedelta(days=1),
+        "whole_from": BEGIN + timedelta(days=1, hours=22),
+        "whole_before": BEGIN + timedelta(days=2, hours=22),
         "reported_before": BEGIN + timedelta(days=3),
         "now": BEGIN + timedelta(days=4),
         "most": 1001,

@@ -1,4 +1,4 @@
-"""The running totals behind the dashboard: brought together by a job, proved by another, counted anew where needed.
+"""The running totals behind the dashboard, SLA compliance and fault trends: jobs bring them together and prove them.
 
 Triggers write down what each statement that changes tickets adds and takes off, in its own transaction. Those rows
 count at once; folding them into the totals only keeps reading cheap, so nothing is wrong while nobody folds.
@@ -6,7 +6,7 @@ count at once; folding them into the totals only keeps reading cheap, so nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from ticketing.events import UnitOfWork
 from ticketing.paging import fetch_planned
 
 MOST_NAMED = 20
+DAY_FIGURES = ("tickets", "met", "breached", "response_met", "response_breached")
 FIGURES = ("tickets", "with_sla", "met", "breached", "overdue", "resolved", "resolution_seconds")
 
 
@@ -23,8 +24,8 @@ FIGURES = ("tickets", "with_sla", "met", "breached", "overdue", "resolved", "res
 class Proof:
     """What a count of all tickets says of the totals.
 
-    `drifted` names keys whose totals are wrong, MOST_NAMED of `keys`, with how much too high each figure is; `wrong`
-    names figures of this very moment that the dashboard tells wrongly, with what it tells and what is so.
+    `drifted` names keys whose totals are wrong, MOST_NAMED of each kind, of `keys`, with how much too high each figure
+    is; `wrong` names figures of this very moment that the dashboard tells wrongly, with what it tells and what is so.
     """
 
     tickets: int
@@ -47,17 +48,21 @@ def fold(work: UnitOfWork) -> int:
     folded: int = queries("dashboard").fold_changes(work.connection)
     if folded:
         queries("dashboard").drop_empty_totals(work.connection)
-    return folded
+    of_days: int = queries("day_totals").fold_day_changes(work.connection)
+    if of_days:
+        queries("day_totals").drop_empty_day_totals(work.connection)
+    return folded + of_days
 
 
 def prove(connection: Connection, now: datetime) -> Proof:
     """Count all tickets anew, and compare. Each comparison is one statement: nobody needs to stop working meanwhile."""
     drifted = fetch_planned(connection, queries("dashboard").list_drift, most=MOST_NAMED)
+    of_days = fetch_planned(connection, queries("day_totals").list_day_drift, most=MOST_NAMED)
     present = fetch_planned(connection, queries("dashboard").compare_present, now=now)[0]
     return Proof(
         tickets=present["tickets"],
-        keys=drifted[0]["keys"] if drifted else 0,
-        drifted=tuple(_drift(row) for row in drifted),
+        keys=sum(rows[0]["keys"] for rows in (drifted, of_days) if rows),
+        drifted=(*(_drift(row) for row in drifted), *(_day_drift(row) for row in of_days)),
         wrong=tuple(
             f"{name} is told as {present[f'told_{name}']} and is {present[name]}"
             for name in ("tickets", "overdue", "breached")
@@ -78,4 +83,15 @@ def _drift(row: Mapping[str, Any]) -> str:
         key = f"{row['day']}, project {row['project_id'] or 'none'}, {status}"
     else:
         key = f"person {row['assigned_to'] or 'none'}, {status}"
-    return f"{key}: {', '.join(f'{name} {row[name]:+d}' for name in FIGURES if row[name])}"
+    return f"{key}: {_too_high(row, FIGURES)}"
+
+
+def _day_drift(row: Mapping[str, Any]) -> str:
+    """Return a line such as `2026-11-22, project none, company none, priority high: breached +1`."""
+    of = f"priority {row['priority']}" if row["priority"] else f"cause {row['fault_cause'] or 'none'}"
+    where = f"project {row['project_id'] or 'none'}, company {row['assigned_contractor_id'] or 'none'}"
+    return f"{row['day']}, {where}, {of}: {_too_high(row, DAY_FIGURES)}"
+
+
+def _too_high(row: Mapping[str, Any], figures: Sequence[str]) -> str:
+    return ", ".join(f"{name} {row[name]:+d}" for name in figures if row[name])

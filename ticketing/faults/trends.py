@@ -1,7 +1,8 @@
 """Fault trends (wire contract, section 7): how many faults by cause, contractor, zone, PON, pole, drop and period.
 
 A fault is what counts as a repeat fault too: a ticket of type maintenance or incident, not cancelled, not made by an
-escalation, on the day that it was reported.
+escalation, on the day that it was reported. What has few values is added up from the totals of each day that every
+change of a ticket keeps (see ticketing/dashboard); places, and what people on site see, are counted from the tickets.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from uuid import UUID
 
 from runtime.clock import BUSINESS_ZONE
 from sql.database import Connection, queries
+from ticketing.days import whole_days
 from ticketing.faults.rules import WITHIN_PROJECT, Grouping, Period, percentage
 from ticketing.paging import fetch_planned
 from ticketing.people import Actor, find_project
@@ -24,6 +26,7 @@ MOST_GROUPS = 1000
 DEFAULT_GROUPS = 100
 
 _NOTHING = UUID(int=0)
+_TOTALLED = frozenset({Grouping.FAULT_CAUSE, Grouping.ASSIGNED_CONTRACTOR_ID, Grouping.PERIOD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +61,10 @@ def count_faults(connection: Connection, actor: Actor, wanted: TrendRequest) -> 
 
     Faults without a value are left out, except that the cause may be unknown still (None).
     """
-    parameters = _parameters(wanted, _project(connection, wanted), load_sight(connection, actor))
-    rows = fetch_planned(connection, queries("faults").count_faults, **parameters)
+    return _as_asked(_count(connection, wanted, _project(connection, wanted), load_sight(connection, actor)), wanted)
+
+
+def _as_asked(rows: list[dict[str, Any]], wanted: TrendRequest) -> Trends:
     total = int(rows[0]["total"]) if rows else 0
     shown = rows[: wanted.limit]
     if _period(wanted):
@@ -68,6 +73,13 @@ def count_faults(connection: Connection, actor: Actor, wanted: TrendRequest) -> 
     return Trends(
         rows=[_shown(row, wanted, total) for row in shown], total_count=total, is_cut=len(rows) > wanted.limit
     )
+
+
+def _count(connection: Connection, wanted: TrendRequest, project: UUID | None, sight: Sight) -> list[dict[str, Any]]:
+    if sight.everything and wanted.group_by in _TOTALLED:
+        parameters = _parameters_of_totals(wanted, project)
+        return fetch_planned(connection, queries("faults").count_fault_totals, **parameters)
+    return fetch_planned(connection, queries("faults").count_faults, **_parameters(wanted, project, sight))
 
 
 def _period(wanted: TrendRequest) -> Period | None:
@@ -80,8 +92,20 @@ def _project(connection: Connection, wanted: TrendRequest) -> UUID | None:
 
 def _parameters(wanted: TrendRequest, project: UUID | None, sight: Sight) -> dict[str, Any]:
     return {
-        "group_by": wanted.group_by,
+        **_shared_parameters(wanted, project),
         "within_project": wanted.group_by in WITHIN_PROJECT,
+        **sight.parameters(),
+    }
+
+
+def _parameters_of_totals(wanted: TrendRequest, project: UUID | None) -> dict[str, Any]:
+    whole_from, whole_before = whole_days(wanted.reported_from, wanted.reported_before)
+    return {**_shared_parameters(wanted, project), "whole_from": whole_from, "whole_before": whole_before}
+
+
+def _shared_parameters(wanted: TrendRequest, project: UUID | None) -> dict[str, Any]:
+    return {
+        "group_by": wanted.group_by,
         "period": _period(wanted),
         "zone": BUSINESS_ZONE.key,
         "project": project,
@@ -89,7 +113,6 @@ def _parameters(wanted: TrendRequest, project: UUID | None, sight: Sight) -> dic
         "reported_from": wanted.reported_from,
         "reported_before": wanted.reported_before,
         "most": wanted.limit + 1,
-        **sight.parameters(),
     }
 
 

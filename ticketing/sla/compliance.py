@@ -1,7 +1,8 @@
 """SLA compliance: how many of the tickets reported in a period kept their due times, by priority, project, contractor.
 
-Counted from the tickets themselves, so it is right at any moment: a ticket is late from its due time on. What is still
-in time and open is neither met nor breached, so it is in `total` and not in the rate.
+Added up from the totals of each day that every change of a ticket keeps (see ticketing/dashboard), with what ran out
+since, so it is right at any moment: a ticket is late from its due time on. What is still in time and open is neither
+met nor breached, so it is in `total` and not in the rate.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from runtime.clock import BUSINESS_ZONE
 from sql.database import Connection, queries
-from ticketing.days import end_of_day, local_day, start_of_day
+from ticketing.days import end_of_day, local_day, start_of_day, whole_days
 from ticketing.errors import InvalidInput
 from ticketing.faults.rules import Period
 from ticketing.paging import fetch_planned
@@ -74,18 +75,7 @@ def count_compliance(connection: Connection, wanted: ComplianceRequest, now: dat
     """Count compliance as it is at `now`. Raises InvalidInput for a range that is empty or longer than two years."""
     begins, ends = _range(wanted, now)
     project = (find_project(connection, wanted.project_id) or _NOTHING) if wanted.project_id else None
-    parameters = {
-        "group_by": wanted.group_by.value,
-        "period": wanted.by_period,
-        "zone": BUSINESS_ZONE.key,
-        "project": project,
-        "contractor": wanted.contractor_id,
-        "priority": wanted.priority,
-        "reported_from": begins,
-        "reported_before": ends,
-        "now": now,
-        "most": MOST_GROUPS + 1,
-    }
+    parameters = _parameters(wanted, project, (begins, ends), now)
     rows = fetch_planned(connection, queries("sla").count_compliance, **parameters)
     shown = rows[:MOST_GROUPS]
     if wanted.by_period:
@@ -117,6 +107,26 @@ def _range(wanted: ComplianceRequest, now: datetime) -> tuple[datetime, datetime
     if problem:
         raise InvalidInput(f"start_date: {problem}", details={"start_date": problem})
     return begins, ends
+
+
+def _parameters(
+    wanted: ComplianceRequest, project: UUID | None, reported: tuple[datetime, datetime], now: datetime
+) -> dict[str, Any]:
+    whole_from, whole_before = whole_days(*reported)
+    return {
+        "group_by": wanted.group_by.value,
+        "period": wanted.by_period,
+        "zone": BUSINESS_ZONE.key,
+        "project": project,
+        "contractor": wanted.contractor_id,
+        "priority": wanted.priority,
+        "reported_from": reported[0],
+        "whole_from": whole_from,
+        "whole_before": whole_before,
+        "reported_before": reported[1],
+        "now": now,
+        "most": MOST_GROUPS + 1,
+    }
 
 
 _COUNTS = ("total", "met", "breached", "response_met", "response_breached")
