@@ -99,7 +99,7 @@ class TestLooking:
             "Hand in for QA",
             "of working time",
             "Ticket created",
-            "Status: assigned → in progress",
+            "Assigned → In progress",
             "No notes yet",
             "Checklist",
         ):
