@@ -69,6 +69,7 @@ def contenders(place: Arena) -> list[Contender]:
     return [
         RawDramatiq(place),
         Ours(place, 16),
+        Ours(place, 16, in_work=True),
         RawDramatiq(place, 64),
         Ours(place, 64),
         CeleryPrefork(place),

@@ -171,7 +171,7 @@ class JobContext:
     def _open_later(self) -> list[str]:
         """Lend the final unit of work its connection; returns what opens it, for the message that completes it."""
         self._work = self._unit(self._resources.enter_context(self.platform.database.connection()))
-        return ["begin", self._limits()]
+        return ["begin", self._statement_limit()]
 
     def release(self) -> None:
         """Undo what was not committed and give the connection back; one that cannot be undone is closed."""
@@ -186,14 +186,18 @@ class JobContext:
         self._resources.close()
 
     def _limits(self) -> str:
-        """Bound the transaction: no interrupt reaches a body inside a statement, so the statement itself has to end."""
+        """Bound the transaction, and what it may hold while nothing is heard of it."""
+        return (
+            f"{self._statement_limit()};"
+            f" set local idle_in_transaction_session_timeout = {int(IDLE_LIMIT.total_seconds() * 1000)}"
+        )
+
+    def _statement_limit(self) -> str:
+        """Bound each statement: no interrupt reaches a body inside one, so the statement itself has to end."""
         left = self._attempt.time_left(self.platform.registry.get(self._claim.kind).time_limit)
         # The heartbeat looks every so often, and is to see first that the time is over.
         statement = left + 2 * self.settings.worker_heartbeat
-        return (
-            f"set local statement_timeout = {int(statement * 1000)};"
-            f" set local idle_in_transaction_session_timeout = {int(IDLE_LIMIT.total_seconds() * 1000)}"
-        )
+        return f"set local statement_timeout = {int(statement * 1000)}"
 
     def _unit(self, connection: Connection) -> Work:
         return Work(

@@ -6,24 +6,29 @@ import sys
 
 from bench.arena import Arena
 from bench.contenders import PROCESSES, THREADS, JobName
-from bench.ledger_kinds import Number, insert, noop
+from bench.ledger_kinds import Number, insert, insert_in_work, noop
 from bench.processes import Children
 from jobs.platform import Platform
 from ticketing.people import SYSTEM
 
 KINDS = {"noop": noop, "insert": insert}
+IN_WORK = {"noop": noop, "insert": insert_in_work}
 UNFINISHED = "select exists (select from jobs where state in ('available', 'running')) as unfinished"
 
 
 class Ours:
-    """Workers and scheduler as in production, with the given prefetch."""
+    """Workers and scheduler as in production, with the given prefetch.
+
+    The row of an insert is a job's last write; `in_work`, the body writes it itself in its unit of work.
+    """
 
     slots = PROCESSES * THREADS
     share = 1.0
     has_bulk = True
 
-    def __init__(self, arena: Arena, prefetch: int) -> None:
-        self.name = f"ours, prefetch {prefetch}"
+    def __init__(self, arena: Arena, prefetch: int, *, in_work: bool = False) -> None:
+        self.name = f"ours, prefetch {prefetch}{', in work' if in_work else ''}"
+        self._kinds = IN_WORK if in_work else KINDS
         self._arena = arena
         self._prefetch = prefetch
         self._platform = Platform.connect(arena.settings)
@@ -56,14 +61,14 @@ class Ours:
     def enqueue(self, job: JobName, n: int) -> None:
         """Enqueue one job in a unit of work of its own."""
         with self._platform.begin(SYSTEM) as work:
-            work.enqueue(KINDS[job], Number(n=n))
+            work.enqueue(self._kinds[job], Number(n=n))
 
     def enqueue_many(self, job: JobName, how_many: int) -> None:
         """Enqueue jobs a thousand to a unit of work."""
         for start in range(0, how_many, 1000):
             numbers = range(start, min(start + 1000, how_many))
             with self._platform.begin(SYSTEM) as work:
-                work.enqueue_many(KINDS[job], [Number(n=n) for n in numbers])
+                work.enqueue_many(self._kinds[job], [Number(n=n) for n in numbers])
 
     def settled(self) -> bool:
         """Whether every job is completed in the ledger."""
