@@ -89,6 +89,7 @@ _OVERRIDES = "fibreflow_statuses"
 _PLAIN = "fibreflow_plain_failures"
 _TEXT = "fibreflow_text_failures"
 _ON_FAILURE = "fibreflow_on_failure"
+_FAILS_AS = "fibreflow_fails_as"
 _AT_THE_DOOR = (401, 403, 429)
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -127,6 +128,16 @@ def fails_with(message: str) -> Callable[[View], View]:
 
     def declare(view: View) -> View:
         setattr(view, _ON_FAILURE, message)
+        return view
+
+    return declare
+
+
+def fails_as(code: str, message: str) -> Callable[[View], View]:
+    """Declare the one code with which a route fails for no fault of the caller: 500, with the cause as `details`."""
+
+    def declare(view: View) -> View:
+        setattr(view, _FAILS_AS, (code, message))
         return view
 
     return declare
@@ -204,6 +215,9 @@ def _failure(code: str, message: str, status: int, details: Any = None) -> Respo
         return bare({"success": False, "error": message, "meta": {"timestamp": context.now()}}, status)
     if getattr(view, _PLAIN, False) and status not in _AT_THE_DOOR:
         return bare({"error": message}, status)
+    if status >= 500 and hasattr(view, _FAILS_AS):
+        code, summary = getattr(view, _FAILS_AS)
+        return failure(code, summary, 500, message)
     if status == 500 and hasattr(view, _ON_FAILURE):
         code, message = "DATABASE_ERROR", getattr(view, _ON_FAILURE)
     return failure(code, message, status, details)

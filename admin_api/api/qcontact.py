@@ -14,6 +14,7 @@ from admin_api.auth import requires
 from admin_api.blueprints import blueprint
 from admin_api.context import now, platform, request_id, unit_of_work
 from admin_api.idempotency import idempotent
+from admin_api.problems import fails_as
 from admin_api.requests import Moment, body_as, parse_uuid
 from admin_api.responses import Failure, Success, success
 from admin_api.sign_in import Unauthorized
@@ -194,8 +195,9 @@ class CronAnswer(Success):
     data: CronView
 
 
-@api.post("/sync/qcontact", responses={200: SyncAnswer, 202: SyncAnswer})
+@api.post("/sync/qcontact", responses={200: SyncAnswer, 202: SyncAnswer, 500: Failure})
 @requires(*STARTS)
+@fails_as("SYNC_ERROR", "The sync could not be started or followed")
 def start(query: WaitQuery) -> Response:
     """Start a sync, unless one waits already; with `wait` answers with what it did, if it ends by then."""
     asked = body_as(SyncRequest) if request.get_data() else SyncRequest()
@@ -267,8 +269,9 @@ def resolve(conflict_id: str, body: ConflictChoice) -> Response:
     return success(shown, "Conflict resolved")
 
 
-@api.post("/cron/sync-qcontact", responses={200: CronAnswer, 202: CronAnswer, 401: Failure})
+@api.post("/cron/sync-qcontact", responses={200: CronAnswer, 202: CronAnswer, 401: Failure, 500: Failure})
 @requires.anyone()
+@fails_as("CRON_JOB_ERROR", "Cron job failed")
 def cron() -> Response:
     """Have a scheduler outside start a sync of what is new, by `Authorization: Bearer <the cron secret>`."""
     _require_secret()

@@ -29,7 +29,7 @@ def sync_cases(api: ApiClient, qcontact: QContactSandbox, since: datetime) -> st
     counts = done["sync_result"]["inbound_stats"]
     out.print(
         f"read {counts['total_processed']} cases: {_made_since(api, since)} new, {counts['updated']} changed, "
-        f"{counts['failed']} failed, success {done['summary']['success_rate']:g} %"
+        f"{counts['failed']} failed, success {100 * done['summary']['success_rate']:g} %"
     )
     rows = [(ticket, case) for case in _cases(qcontact) if (ticket := _ticket_of(api, case)) is not None]
     table(

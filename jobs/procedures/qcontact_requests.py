@@ -131,8 +131,7 @@ def _totals(inbound: Mapping[str, int], outbound: Mapping[str, int]) -> dict[str
     return {
         "total_success": inbound["successful"] + outbound["successful"],
         "total_failed": failed,
-        # The contract counts it from 0 to 100 here.
-        "success_rate": round(100 * runs.success_rate(processed, failed), 2),
+        "success_rate": runs.success_rate(processed, failed),
     }
 
 

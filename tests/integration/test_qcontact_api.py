@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -100,7 +101,8 @@ class TestStarting:
         assert {job["kind"] for job in data["jobs"]} == {"sync_qcontact", "sync_unpushed_tickets"}
         assert data["sync_result"]["inbound_stats"]["created"] == 1
         assert data["summary"]["direction"] == "bidirectional"
-        assert (data["summary"]["total_success"], data["summary"]["success_rate"]) == (1, 100.0)
+        assert (data["summary"]["total_success"], data["summary"]["success_rate"]) == (1, 1.0)
+        assert data["sync_result"]["success_rate"] == 1.0
 
     def test_some_tickets_only(self, client: FlaskClient, connection: Connection) -> None:
         conflict = make_conflict(connection)
@@ -217,6 +219,26 @@ class TestTheCron:
     def test_without_a_secret_nobody_may(self, app: Flask, platform: Platform) -> None:
         platform.settings = platform.settings.model_copy(update={"cron_secret": None})
         error_of(app.test_client().post(CRON, headers={"Authorization": "Bearer "}), 401, "UNAUTHORIZED")
+
+    @pytest.mark.parametrize(
+        ("error", "cause"),
+        [
+            (psycopg.OperationalError("no route to 10.0.0.7"), "The database cannot be reached or is too busy"),
+            (psycopg.errors.InsufficientPrivilege("permission denied"), "The database refused the operation"),
+            (ZeroDivisionError("secret"), "Something went wrong here"),
+        ],
+    )
+    def test_what_fails_here_says_so_in_a_safe_sentence(
+        self, app: Flask, monkeypatch: pytest.MonkeyPatch, error: Exception, cause: str
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr(qcontact_requests, "start_recent", fail)
+        problem = error_of(app.test_client().post(CRON, headers=SECRET), 500, "CRON_JOB_ERROR")
+        assert problem["message"] == "Cron job failed"
+        assert problem["details"].startswith(cause)
+        assert not any(word in str(problem) for word in ("10.0.0.7", "denied", "secret"))
 
     def test_takes_post_only(self, app: Flask) -> None:
         assert "POST" in error_of(app.test_client().get(CRON), 405, "METHOD_NOT_ALLOWED")["message"]
