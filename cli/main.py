@@ -9,12 +9,29 @@ from types import FrameType
 import redis
 import typer
 
-from cli import demo, doctor, handover, imports, jobs, keys, operate, people, samples, sandbox, seed, servers
+from cli import (
+    demo,
+    doctor,
+    handover,
+    imports,
+    integrations,
+    jobs,
+    keys,
+    operate,
+    people,
+    samples,
+    sandbox,
+    seed,
+    servers,
+)
 from cli.console import complain
 from runtime.errors import FibreflowError
 from sql.errors import translate
 
-GROUPS = (servers, demo, doctor, keys, imports, jobs, operate, people, handover, samples, seed, sandbox)
+GROUPS = (
+    *(servers, demo, doctor, keys, imports, jobs, operate),
+    *(integrations, people, handover, samples, seed, sandbox),
+)
 
 
 def make_app() -> typer.Typer:
