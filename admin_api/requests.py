@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, StringConstraint
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
+from ticketing.days import whole_day_start
 from ticketing.errors import InvalidInput
 
 MAX_PAGE_SIZE = 100
@@ -32,8 +33,8 @@ def with_plus(value: Any) -> Any:
     return re.sub(r" (\d\d:?\d\d)$", r"+\1", value) if isinstance(value, str) else value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(with_plus)]
-"""A time with a zone: ISO-8601, such as `2026-11-22T08:00:00Z` or `2026-11-22T10:00:00+02:00`."""
+Moment = Annotated[AwareDatetime, BeforeValidator(whole_day_start), BeforeValidator(with_plus)]
+"""A time with a zone, such as `2026-11-22T08:00:00Z` or `2026-11-22T10:00:00+02:00`; a local day is its beginning."""
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 """Why somebody does something, for those who will ask."""

@@ -48,6 +48,12 @@ def day_of(text: str) -> date | None:
     return date.fromisoformat(stripped) if _DAY.fullmatch(stripped) else None
 
 
+def whole_day_start(value: Any) -> Any:
+    """Return the beginning of a day that is given without a time; anything else as it is. For validators of periods."""
+    day = day_of(value) if isinstance(value, str) else None
+    return value if day is None else start_of_day(day)
+
+
 def whole_day_end(value: Any) -> Any:
     """Return the end of a day that is given without a time; anything else as it is. For validators of deadlines."""
     day = day_of(value) if isinstance(value, str) else None

@@ -70,8 +70,12 @@ class PendingQuery(BaseModel):
 
     handover_type: Annotated[HandoverType | None, _Unset] = None
     project_id: str | None = Field(default=None, description="A project's id or code")
-    limit: Annotated[int, Field(ge=1, description=f"Rows, {MAX_ROWS} at most")] = DEFAULT_ROWS
-    offset: Annotated[int, Field(ge=0, le=MAX_DEPTH)] = 0
+    limit: Annotated[
+        int,
+        Field(ge=1, description=f"Rows, {MAX_ROWS} at most"),
+        BeforeValidator(lambda value: DEFAULT_ROWS if value == "" else value),
+    ] = DEFAULT_ROWS
+    offset: Annotated[int, Field(ge=0, le=MAX_DEPTH), BeforeValidator(lambda value: value or 0)] = 0
     cursor: str | None = Field(default=None, max_length=500, description="Reaches any depth; goes before `offset`")
 
     def request(self) -> PendingRequest:

@@ -47,7 +47,7 @@ class StatusQuery(BaseModel):
     ticket_id: Annotated[UUID | None, _Unset] = None
     status: Annotated[NotificationStatus | None, _Unset] = None
     recipient_type: Annotated[RecipientType | None, _Unset] = None
-    failed_only: bool = False
+    failed_only: Annotated[bool, BeforeValidator(lambda value: value or False)] = False
     sent_after: Annotated[Moment | None, _Unset] = None
     sent_before: Annotated[Moment | None, _Unset] = None
     held: Annotated[bool | None, _Unset] = None

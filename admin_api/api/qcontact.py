@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hmac
 from datetime import datetime
-from typing import Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 from uuid import UUID
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from admin_api.auth import requires
 from admin_api.blueprints import blueprint
@@ -36,6 +36,7 @@ STARTS: tuple[Role, ...] = ("manager", "operator")
 SEES: tuple[Role, ...] = ("manager", "operator", "qa", "viewer")
 DECIDES: tuple[Role, ...] = ("manager",)
 
+_Unset = BeforeValidator(lambda value: None if value == "" else value)
 CRON = Actor(kind="schedule", name="cron", roles=frozenset({"operator"}))
 
 
@@ -50,7 +51,9 @@ class WaitQuery(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    wait: float = Field(default=0, ge=0, le=LONGEST_WAIT, description="Seconds; 0 answers at once with the job")
+    wait: float = Field(
+        default=LONGEST_WAIT, ge=0, le=LONGEST_WAIT, description="Seconds at most; 0 answers at once with the job"
+    )
 
 
 class PageQuery(BaseModel):
@@ -72,13 +75,13 @@ class PageQuery(BaseModel):
 class LogQuery(PageQuery):
     """Which rows of the sync log; words may come with commas or in parameters of their own."""
 
-    ticket_id: UUID | None = None
+    ticket_id: Annotated[UUID | None, _Unset] = None
     qcontact_ticket_id: str | None = Field(default=None, max_length=100)
     sync_direction: str = Field(default="", description=f"One or more of {', '.join(SyncDirection)}")
     sync_type: str = Field(default="", description=f"One or more of {', '.join(SyncType)}")
     status: str = Field(default="", description=f"One or more of {', '.join(SyncStatus)}")
-    synced_after: Moment | None = None
-    synced_before: Moment | None = None
+    synced_after: Annotated[Moment | None, _Unset] = None
+    synced_before: Annotated[Moment | None, _Unset] = None
 
     def filter(self) -> LogFilter:
         """Return the filter. Raises InvalidInput, with `details.valid_values`, for a word that is none."""
@@ -199,7 +202,7 @@ class CronAnswer(Success):
 @requires(*STARTS)
 @fails_as("SYNC_ERROR", "The sync could not be started or followed")
 def start(query: WaitQuery) -> Response:
-    """Start a sync, unless one waits already; with `wait` answers with what it did, if it ends by then."""
+    """Start a sync, unless one waits already; answer with what it did or, if `wait` is over before, with its jobs."""
     asked = body_as(SyncRequest) if request.get_data() else SyncRequest()
     with unit_of_work() as work:
         jobs = qcontact_requests.start(work, asked)

@@ -41,6 +41,16 @@ STATUSES = tuple(status.value for status in ImportStatus)
 _Unset = BeforeValidator(lambda value: None if value == "" else value)
 
 
+def _person(value: object) -> object:
+    """Read a user as the contract does: any text may be given, and nobody has the nil id that stands for nonsense."""
+    if value in (None, ""):
+        return None
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return UUID(int=0)
+
+
 def _bytes_of(numbers: object) -> bytes:
     if not isinstance(numbers, list) or not numbers:
         raise ValueError("must be the file's bytes as a list of numbers")
@@ -93,7 +103,9 @@ class HistoryQuery(BaseModel):
     status: Annotated[str | None, _Unset] = Field(default=None, description="Comma list of statuses")
     week_number: Annotated[int | None, _Unset] = None
     year: Annotated[int | None, _Unset] = None
-    imported_by: Annotated[UUID | None, _Unset] = None
+    imported_by: Annotated[UUID | None, BeforeValidator(_person)] = Field(
+        default=None, description="A user's id; what is none has imported nothing"
+    )
     imported_after: Annotated[datetime | None, _Unset] = None
     imported_before: Annotated[datetime | None, _Unset] = None
     cursor: str | None = Field(default=None, max_length=500)

@@ -78,7 +78,7 @@ def result_of(platform: Platform, rows: Sequence[Mapping[str, Any]], asked: Sync
     What is not written back says so: nothing counts as synced that was not sent.
     """
     began = min((row["created_at"] for row in rows), default=platform.clock.now())
-    ended = max((row["finished_at"] for row in rows if row["finished_at"]), default=None)
+    ended = max((row["finished_at"] for row in rows if row["finished_at"]), default=None if rows else began)
     with platform.read() as connection:
         found = [runs.find_of_job(connection, row["id"]) for row in rows]
         done = [run for run in found if run is not None]

@@ -187,10 +187,12 @@ class TestUploading:
         answer = client.post(f"{API}/attachments", data=form | {"ticket_id": str(ticket["id"])})
         assert (answer.status_code, "success" in answer.get_json()["message"]) == (201, True)
         missing = client.post(f"{API}/attachments", data={"uploaded_by": "x"})
-        assert (missing.status_code, missing.get_json()["error"]["details"]) == (422, {"ticket_id": "is required"})
+        assert missing.status_code == 422
+        assert missing.get_json()["error"]["details"] == {"file": "is required", "ticket_id": "is required"}
 
     @pytest.mark.parametrize(
-        ("form", "words"), [({"uploaded_by": "user123"}, "file is required"), ({}, "file is required")]
+        ("form", "words"),
+        [({"uploaded_by": "user123"}, "file is required"), ({}, "file is required; uploaded_by is required")],
     )
     def test_the_contracts_words(self, client: FlaskClient, ticket: Row, form: dict[str, str], words: str) -> None:
         answer = client.post(f"{API}/tickets/{ticket['id']}/attachments", data=form)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from integrations.qcontact.sandbox import QContactSandbox
 
 SYNC = "/api/ticketing/sync/qcontact"
+AT_ONCE = f"{SYNC}?wait=0"
 CRON = "/api/ticketing/cron/sync-qcontact"
 SECRET = {"Authorization": "Bearer a-cron-secret"}
 
@@ -85,7 +86,7 @@ def make_conflict(connection: Connection, **columns: Any) -> dict[str, Any]:
 class TestStarting:
     def test_a_sync_is_a_job(self, client: FlaskClient, platform: Platform, qcontact_sandbox: QContactSandbox) -> None:
         qcontact_sandbox.add_case(NewCase(label="Link Light FT900123", status="Assigned"))
-        answer = client.post(SYNC, json={"sync_direction": "inbound"})
+        answer = client.post(AT_ONCE, json={"sync_direction": "inbound"})
         data = answer.get_json()["data"]
         assert (answer.status_code, data["is_finished"], data["sync_result"]) == (202, False, None)
         assert [job["kind"] for job in data["jobs"]] == ["sync_qcontact_recent"]
@@ -95,7 +96,7 @@ class TestStarting:
     @pytest.mark.usefixtures("worker")
     def test_whoever_waits_is_told_what_it_did(self, client: FlaskClient, qcontact_sandbox: QContactSandbox) -> None:
         qcontact_sandbox.add_case(NewCase(label="Link Light FT900123", status="Assigned"))
-        answer = client.post(f"{SYNC}?wait=20", json={"force_resync": True})
+        answer = client.post(SYNC, json={"force_resync": True})
         data = answer.get_json()["data"]
         assert (answer.status_code, data["is_finished"]) == (200, True)
         assert {job["kind"] for job in data["jobs"]} == {"sync_qcontact", "sync_unpushed_tickets"}
@@ -107,30 +108,30 @@ class TestStarting:
     def test_some_tickets_only(self, client: FlaskClient, connection: Connection) -> None:
         conflict = make_conflict(connection)
         ticket_id = str(conflict["ticket_id"])
-        answer = client.post(SYNC, json={"ticket_ids": [ticket_id], "sync_direction": "inbound"})
+        answer = client.post(AT_ONCE, json={"ticket_ids": [ticket_id], "sync_direction": "inbound"})
         assert [job["kind"] for job in answer.get_json()["data"]["jobs"]] == ["reread_qcontact_case"]
         one = client.post(f"{SYNC}/tickets/{ticket_id}")
         assert one.get_json()["data"]["job_id"] == answer.get_json()["data"]["job_id"]
         error_of(client.post(f"{SYNC}/tickets/{uuid4()}"), 404, "NOT_FOUND")
-        error_of(client.post(SYNC, json={"ticket_ids": [str(uuid4())]}), 422, "VALIDATION_ERROR")
+        error_of(client.post(AT_ONCE, json={"ticket_ids": [str(uuid4())]}), 422, "VALIDATION_ERROR")
 
     def test_a_time_chooses_among_the_known_cases(self, client: FlaskClient, connection: Connection) -> None:
         make_conflict(connection)
         connection.execute("update qcontact_cases set their_updated_at = '2026-11-20T06:00:00Z'")
         asked = {"sync_direction": "inbound", "start_date": "2026-11-20T00:00:00Z"}
-        assert len(client.post(SYNC, json=asked).get_json()["data"]["jobs"]) == 1
+        assert len(client.post(AT_ONCE, json=asked).get_json()["data"]["jobs"]) == 1
         later = asked | {"start_date": "2026-11-21T00:00:00Z"}
-        assert client.post(SYNC, json=later).get_json()["data"]["jobs"] == []
+        assert client.post(AT_ONCE, json=later).get_json()["data"]["jobs"] == []
 
     def test_what_cannot_be_asked(self, client: FlaskClient) -> None:
-        wrong = error_of(client.post(SYNC, json={"sync_direction": "sideways"}), 422, "VALIDATION_ERROR")
+        wrong = error_of(client.post(AT_ONCE, json={"sync_direction": "sideways"}), 422, "VALIDATION_ERROR")
         assert "Invalid sync_direction" in wrong["message"]
         dates = {"start_date": "2026-11-21T00:00:00Z", "end_date": "2026-11-20T00:00:00Z"}
-        assert "Invalid date range" in error_of(client.post(SYNC, json=dates), 422, "VALIDATION_ERROR")["message"]
+        assert "Invalid date range" in error_of(client.post(AT_ONCE, json=dates), 422, "VALIDATION_ERROR")["message"]
 
     def test_that_nothing_is_written_back_is_said(self, client: FlaskClient, platform: Platform) -> None:
         platform.settings = platform.settings.model_copy(update={"qcontact_push": False})
-        answer = client.post(SYNC, json={"sync_direction": "outbound"})
+        answer = client.post(AT_ONCE, json={"sync_direction": "outbound"})
         job_id = answer.get_json()["data"]["job_id"]
         run_jobs(platform)
         rows = qcontact_requests.follow(platform, [job_id], 0)

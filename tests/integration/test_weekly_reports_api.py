@@ -270,7 +270,8 @@ def test_parse_looks_without_storing(client: FlaskClient) -> None:
     assert counts == [2, 1, 1, 1, True]
     assert looked["sample_rows"][0] == {"FT Ref": "FT1", "Title": "x", "Mood": "good"}
     assert looked["validation_errors"][0]["message"].startswith("is the same work as row 2")
-    assert looked["column_mapping"][2] == {"excel_column": "Mood", "ticket_field": None, "required": False}
+    assert [column["excel_column"] for column in looked["column_mapping"]] == ["FT Ref", "Title"]
+    assert looked["unknown_columns"] == ["Mood"]
     named = upload(client, data, url=f"{URL}/parse", sheetName="Summary").get_json()["data"]
     assert named["selected_sheet"] == "Summary"
     assert get(client, "history")["total"] == 0

@@ -36,6 +36,7 @@ def look(columns: Columns, numbered: Iterable[tuple[int, Sequence[Cell]]], now: 
             problems += [_problem(number, problem) for problem in found]
             if len(samples) < SAMPLES:
                 samples.append({header: cells[place] for place, header in kept_headers(columns) if place < len(cells)})
+    mapping = _mapping(columns)
     return {
         "headers": [header for _, header in kept_headers(columns)],
         "total_rows": filled,
@@ -46,7 +47,8 @@ def look(columns: Columns, numbered: Iterable[tuple[int, Sequence[Cell]]], now: 
         "sample_rows": [{name: _shown(cell) for name, cell in sample.items()} for sample in samples],
         "validation_errors": problems[:PROBLEMS_SHOWN],
         "validation_error_count": len(problems),
-        "column_mapping": _mapping(columns),
+        "column_mapping": [mapped for mapped in mapping if mapped["ticket_field"]],
+        "unknown_columns": [kept["excel_column"] for kept in mapping if not kept["ticket_field"]],
     }
 
 
