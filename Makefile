@@ -56,6 +56,7 @@ bench: $(BENCH_READY) ## measure against the plain ways, side by side
 	@$(BIN)/python -m bench.photo_index
 	@$(BIN)/python -m bench.repeat_faults
 	@$(BIN)/python -m bench.dashboard
+	@$(BIN)/python -m bench.day_totals
 	@$(BIN)/python -m bench.qcontact_sync
 	@$(BIN)/python -m bench.console
 	@$(BIN)/python -m bench.ledger

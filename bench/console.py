@@ -22,7 +22,7 @@ from flask.testing import FlaskClient
 
 from admin_api.app import create_app
 from bench import console_rows
-from bench.dashboard import fill, running
+from bench.many_tickets import fill, running
 from bench.ticket_search import index
 from cli.seed import Wanted, write_history
 from jobs import schedules, statistics

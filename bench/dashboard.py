@@ -14,82 +14,30 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from typing import Any
 
 import psycopg
 
-from cli.embedded import EmbeddedServers
+from bench.many_tickets import NOW, References, Say, cost_of_writing, fill, running, tell, timed
 from jobs.platform import Platform
-from runtime.settings import load_settings
 from sql.database import Connection
-from sql.migrate import migrate
 from ticketing.dashboard import figures, lists, totals
 from ticketing.dashboard.rules import Days
 from ticketing.paging import PageRequest
 from ticketing.people import SYSTEM
 
-NOW = datetime(2026, 11, 23, tzinfo=UTC)
 MONTH = Days(first=date(2026, 10, 25), last=date(2026, 11, 23))
 EVER = Days()
 ROUNDS = 15
 PLAIN_ROUNDS = 5
-STATEMENT = 5_000
-IMPORT = 100_000
 WRITERS = 8
 IN_ONE = 4
 WRITING = 8.0
-PROJECTS = 8
-PEOPLE = 200
-
-# Tickets of two years, most of them long closed; of those that are open most are overdue, noted by the sweep but for
-# the last minute's worth. All of it as the services leave it.
-FILL = """
-insert into tickets (
-    source, external_id, ticket_type, status, title, fault_cause, project_id, assigned_to, reported_at, created_at,
-    updated_at, closed_at, sla_target_minutes, sla_due_at, sla_breached, sla_breached_at, sla_next_check_at
-)
-select
-    'weekly_report', 'BENCH' || %(first)s + n, 'maintenance', d.status, 'No light at home ' || n, 'unknown',
-    (%(projects)s::uuid[])[n %% cardinality(%(projects)s::uuid[]) + 1],
-    (%(people)s::uuid[])[n %% cardinality(%(people)s::uuid[]) + 1],
-    d.at, d.at, d.at,
-    case when d.status = 'closed' then d.at + d.took end,
-    2880, d.at + interval '3 days',
-    d.late, case when d.late then d.at + interval '3 days' end,
-    case when d.status not in ('closed', 'cancelled') and not d.late then d.at + interval '3 days' end
-from generate_series(1, %(count)s::integer) as n
-cross join lateral (
-    select
-        %(now)s::timestamptz - power((hashint8extended(n, %(first)s) & 65535) / 65536::float8, 2) * interval '730 days'
-            as at,
-        (hashint8extended(n, 3) & 255) / 256::float8 * interval '5 days' as took
-) as drawn
-cross join lateral (
-    select
-        drawn.at,
-        drawn.took,
-        case
-            when n %% 10 < 7 and drawn.at + drawn.took < %(now)s::timestamptz then 'closed'
-            when n %% 50 = 9 then 'cancelled'
-            else (array['open', 'assigned', 'in_progress'])[n %% 3 + 1]
-        end as status
-) as placed
-cross join lateral (
-    select
-        placed.*,
-        case
-            when placed.status = 'closed' then placed.took > interval '3 days'
-            else placed.status <> 'cancelled' and placed.at + interval '3 days 1 minute' < %(now)s::timestamptz
-        end as late
-) as d
-"""
 
 _LATE = "sla_due_at <= %(now)s and sla_paused_at is null and status not in ('closed', 'cancelled')"
 _BREACHED = (
@@ -127,51 +75,6 @@ $$;
 create trigger tickets_plain_count after update of status on tickets for each row execute function plain_count();
 """
 
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class References:
-    """Whose tickets, and of which projects."""
-
-    projects: list[Any]
-    people: list[Any]
-
-
-@contextmanager
-def running(folder: Path) -> Iterator[Platform]:
-    """Start servers under the folder and connect; stop everything on leaving."""
-    with EmbeddedServers(load_settings({}, data_dir=folder)) as servers:
-        assert servers.settings.database_url is not None
-        migrate(servers.settings.database_url.get_secret_value())
-        platform = Platform.connect(servers.settings)
-        try:
-            yield platform
-        finally:
-            platform.close()
-
-
-def fill(connection: Connection, tickets: int) -> References:
-    """Make people, projects and so many tickets."""
-    found = References(
-        _ids(connection, "insert into projects (code, name) select 'P' || n, 'Project ' || n", PROJECTS),
-        _ids(connection, "insert into users (name) select 'Person ' || n", PEOPLE),
-    )
-    for first in range(0, tickets, IMPORT):
-        _insert(connection, found, first, min(IMPORT, tickets - first))
-    connection.execute("vacuum (analyze) tickets")
-    return found
-
-
-def _ids(connection: Connection, statement: str, count: int) -> list[Any]:
-    text = f"{statement} from generate_series(1, %s::integer) as n returning id"
-    return [row["id"] for row in connection.execute(text.encode(), [count])]
-
-
-def _insert(connection: Connection, found: References, first: int, count: int) -> None:
-    values = {"first": first, "count": count, "now": NOW, "projects": found.projects, "people": found.people}
-    connection.execute(FILL, values)
-
 
 def compare(connection: Connection, found: References, say: Say) -> None:
     """Read each figure both ways, and make sure that they say the same."""
@@ -183,19 +86,17 @@ def compare(connection: Connection, found: References, say: Say) -> None:
     ):
         values = {"now": NOW, "first": days.first, "last": days.last, "project": project}
         text = str(project) if project else None
-        ours, told = _timed(lambda d=days, t=text: figures.summarise(connection, NOW, d, t), ROUNDS)  # type: ignore[misc]
-        plain, rows = _timed(lambda v=values: _rows(connection, PLAIN_SUMMARY, v), PLAIN_ROUNDS)  # type: ignore[misc]
+        ours, told = timed(lambda d=days, t=text: figures.summarise(connection, NOW, d, t), ROUNDS)  # type: ignore[misc]
+        plain, rows = timed(lambda v=values: _rows(connection, PLAIN_SUMMARY, v), PLAIN_ROUNDS)  # type: ignore[misc]
         same = (told.overdue, told.sla.breached) == tuple(sum(row[name] for row in rows) for name in _TIMELY)
-        _tell(say, label, ours, plain, same=same)
-    ours, load = _timed(lambda: figures.list_workload(connection, NOW, active_only=True), ROUNDS)
-    plain, rows = _timed(lambda: _rows(connection, PLAIN_WORKLOAD, {"now": NOW}), PLAIN_ROUNDS)
+        tell(say, label, ours, plain, same=same)
+    ours, load = timed(lambda: figures.list_workload(connection, NOW, active_only=True), ROUNDS)
+    plain, rows = timed(lambda: _rows(connection, PLAIN_WORKLOAD, {"now": NOW}), PLAIN_ROUNDS)
     counted = {row["assigned_to"]: row["tickets"] for row in rows}
-    _tell(
-        say, "workload, active", ours, plain, same=counted == {r["assigned_to"]: r["ticket_count"] for r in load.rows}
-    )
+    tell(say, "workload, active", ours, plain, same=counted == {r["assigned_to"]: r["ticket_count"] for r in load.rows})
     for label, read in (("recent tickets", lists.list_recent), ("overdue tickets", lists.list_overdue)):
-        ours, _ = _timed(lambda r=read: r(connection, NOW, None, PageRequest()), ROUNDS)  # type: ignore[misc]
-        _tell(say, label, ours, None)
+        ours, _ = timed(lambda r=read: r(connection, NOW, None, PageRequest()), ROUNDS)  # type: ignore[misc]
+        tell(say, label, ours, None)
 
 
 _TIMELY = ("overdue", "breached")
@@ -203,38 +104,6 @@ _TIMELY = ("overdue", "breached")
 
 def _rows(connection: Connection, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
     return connection.execute(query.encode(), values, prepare=False).fetchall()
-
-
-def _timed(call: Callable[[], Any], rounds: int) -> tuple[list[float], Any]:
-    """Return the milliseconds of each round, and what the last one returned."""
-    times, answer = [], None
-    for _ in range(rounds):
-        started = time.perf_counter()
-        answer = call()
-        times.append((time.perf_counter() - started) * 1000)
-    return times, answer
-
-
-def _tell(say: Say, label: str, ours: list[float], plain: list[float] | None, *, same: bool = True) -> None:
-    line = f"{label:<34}{median(ours):>9.1f}{quantiles(ours, n=20)[-1]:>9.1f}"
-    if plain is not None:
-        line += f"{median(plain):>9.0f}{median(plain) / median(ours):>8.0f}x"
-    say(line if same else f"{line}  DIFFERENT FIGURES")
-
-
-def cost_of_writing(connection: Connection, found: References, tickets: int, say: Say) -> None:
-    """Import tickets in statements as an import does; tell the trigger's own time, as the server measures it."""
-    started, of_trigger, values = time.perf_counter(), 0.0, {"now": NOW, "projects": found.projects}
-    for first in range(tickets, tickets + IMPORT, STATEMENT):
-        row = connection.execute(
-            b"explain (analyze, format json) " + FILL.encode(),
-            values | {"first": first, "count": STATEMENT, "people": found.people},
-        ).fetchone()
-        assert row is not None
-        triggers = {one["Trigger Name"]: one["Time"] for one in row["QUERY PLAN"][0]["Triggers"]}
-        of_trigger += triggers["tickets_made_added_up"] / 1000
-    seconds = time.perf_counter() - started
-    say(f"{IMPORT:,} tickets in statements of {STATEMENT:,}: {seconds:.2f} s, of that the totals {of_trigger:.2f} s")
 
 
 def contention(platform: Platform, say: Say) -> None:
@@ -308,7 +177,7 @@ def run(tickets: int, say: Say) -> None:
 
 def _fold(platform: Platform, say: Say) -> None:
     with platform.read() as connection:
-        unfolded, _ = _timed(lambda: figures.summarise(connection, NOW, EVER), PLAIN_ROUNDS)
+        unfolded, _ = timed(lambda: figures.summarise(connection, NOW, EVER), PLAIN_ROUNDS)
     say(f"summary while nothing has been folded: {median(unfolded):.0f} ms")
     started = time.perf_counter()
     with platform.begin(SYSTEM) as work:

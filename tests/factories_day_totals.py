@@ -5,16 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from uuid import UUID
 
 from sql.database import Connection, queries
 from tests.factories import Row, insert, make_contractor
 from tests.factories_dashboard import Chance
 from ticketing.faults import trends
-from ticketing.faults.trends import TrendRequest
-from ticketing.people import SYSTEM
+from ticketing.faults.trends import TrendRequest, Trends
+from ticketing.people import find_project
 from ticketing.sla import compliance
-from ticketing.sla.compliance import ComplianceRequest
+from ticketing.sla.compliance import Compliance, ComplianceRequest
 from ticketing.ticket_views import EVERYTHING
 from ticketing.vocabulary import FaultCause, Priority
 
@@ -149,20 +149,17 @@ class DayChance(Chance):
         )
 
 
-def compliance_both_ways(
-    connection: Connection, wanted: ComplianceRequest, now: datetime, project: Any = None
-) -> tuple[list[Row], list[Row]]:
-    """The rows that compliance is made of: as they are read, and counted from every ticket."""
-    values = compliance._parameters(wanted, project, compliance._range(wanted, now), now)
-    return (
-        connection.execute(queries("sla").count_compliance.sql, values, prepare=False).fetchall(),
-        connection.execute(PLAIN_COMPLIANCE.encode(), values, prepare=False).fetchall(),
-    )
+def count_compliance_plainly(connection: Connection, wanted: ComplianceRequest, now: datetime) -> Compliance:
+    """Compliance, counted from every ticket."""
+    reported = compliance._range(wanted, now)
+    project = (find_project(connection, wanted.project_id) or UUID(int=0)) if wanted.project_id else None
+    values = compliance._parameters(wanted, project, reported, now)
+    rows = connection.execute(PLAIN_COMPLIANCE.encode(), values, prepare=False).fetchall()
+    return compliance._as_asked(rows, wanted, reported)
 
 
-def trends_both_ways(connection: Connection, wanted: TrendRequest) -> tuple[trends.Trends, trends.Trends]:
-    """Faults as everybody counts them who sees all, and counted from every ticket."""
-    project = trends._project(connection, wanted)
-    values = trends._parameters(wanted, project, EVERYTHING)
+def count_faults_plainly(connection: Connection, wanted: TrendRequest) -> Trends:
+    """Faults as those count them who see every ticket, counted from every ticket."""
+    values = trends._parameters(wanted, trends._project(connection, wanted), EVERYTHING)
     rows = connection.execute(queries("faults").count_faults.sql, values, prepare=False).fetchall()
-    return trends.count_faults(connection, SYSTEM, wanted), trends._as_asked(rows, wanted)
+    return trends._as_asked(rows, wanted)

@@ -14,8 +14,7 @@ import pytest
 from sql.database import Connection, Database, queries
 from sql.migrate import MIGRATIONS
 from tests.factories import make_project, make_ticket
-from tests.factories_dashboard import Chance
-from tests.factories_day_totals import DayChance, compliance_both_ways, trends_both_ways
+from tests.factories_day_totals import DayChance, count_compliance_plainly, count_faults_plainly
 from tests.factories_tickets import NOON, make_many_tickets
 from tests.servers import TEMPLATE, TestServers
 from ticketing.dashboard import totals
@@ -58,30 +57,32 @@ def ranges(now: datetime) -> list[tuple[datetime | None, datetime | None]]:
     ]
 
 
-def compare(connection: Connection, chance: Chance, company: Any) -> None:
+def compare_compliance(connection: Connection, wanted: ComplianceRequest, now: datetime) -> None:
+    assert compliance.count_compliance(connection, wanted, now) == count_compliance_plainly(connection, wanted, now)
+
+
+def compare_faults(connection: Connection, wanted: TrendRequest) -> None:
+    assert trends.count_faults(connection, SYSTEM, wanted) == count_faults_plainly(connection, wanted)
+
+
+def compare(connection: Connection, chance: DayChance) -> None:
     """Both figures, by everything by which they are asked for, are those of the tickets themselves."""
-    project = chance.projects[0]
+    project = str(chance.projects[0])
+    narrowed: list[dict[str, Any]] = [
+        {"contractor_id": chance.companies[0]}, {"priority": Priority.NORMAL}, {"project_id": project}
+    ]  # fmt: skip
     for begins, ends in ranges(chance.now):
+        bounds: dict[str, Any] = {"reported_from": begins, "reported_before": ends}
         for grouping, period in product(Grouping, (None, Period.DAY, Period.WEEK)):
-            asked = ComplianceRequest(group_by=grouping, period=period, reported_from=begins, reported_before=ends)
-            read, counted = compliance_both_ways(connection, asked, chance.now)
-            assert read == counted
-        for narrowed in ({"contractor_id": company}, {"priority": Priority.NORMAL}, {}):
-            asked = ComplianceRequest(reported_from=begins, reported_before=ends, **narrowed)
-            read, counted = compliance_both_ways(connection, asked, chance.now, None if narrowed else project)
-            assert read == counted
-        for by, cause, code in product(TOTALLED, (None, FaultCause.UNKNOWN), (None, str(project))):
+            wanted = ComplianceRequest(group_by=grouping, period=period, **bounds)
+            compare_compliance(connection, wanted, chance.now)
+        for narrow in narrowed:
+            compare_compliance(connection, ComplianceRequest(**narrow, **bounds), chance.now)
+        for by, cause, code in product(TOTALLED, (None, FaultCause.UNKNOWN), (None, project)):
             period = Period.DAY if code else None
-            wanted = TrendRequest(
-                group_by=by,
-                period=period,
-                project_id=code,
-                fault_cause=cause,
-                reported_from=begins,
-                reported_before=ends,
+            compare_faults(
+                connection, TrendRequest(group_by=by, period=period, project_id=code, fault_cause=cause, **bounds)
             )
-            told, so = trends_both_ways(connection, wanted)
-            assert told == so
 
 
 @pytest.mark.parametrize("seed", [51, 52])
@@ -99,7 +100,7 @@ def test_after_many_changes_both_say_what_a_count_of_all_tickets_says(
         proof = totals.prove(connection, chance.now)
         assert proof.holds, proof.message()
         if number % 12 == 11:
-            compare(connection, chance, chance.companies[0])
+            compare(connection, chance)
 
 
 def test_writers_a_folder_and_readers_at_once(database: Database, platform: Platform) -> None:
@@ -125,10 +126,8 @@ def test_writers_a_folder_and_readers_at_once(database: Database, platform: Plat
                 connection.execute("set transaction isolation level repeatable read")
                 proof = totals.prove(connection, NOON)
                 assert proof.holds, proof.message()
-                read, counted = compliance_both_ways(connection, ComplianceRequest(), NOON)
-                assert read == counted
-                told, so = trends_both_ways(connection, TrendRequest())
-                assert told == so
+                compare_compliance(connection, ComplianceRequest(), NOON)
+                compare_faults(connection, TrendRequest())
             seen += 1
         return seen
 
@@ -140,7 +139,7 @@ def test_writers_a_folder_and_readers_at_once(database: Database, platform: Plat
             ended.set()
         assert all(watcher.result() for watcher in watchers)
     with database.connection() as connection:
-        compare(connection, shared, shared.companies[0])
+        compare(connection, shared)
 
 
 def test_a_first_answer_is_late_from_the_moment_on_at_which_it_was_due(connection: Connection) -> None:
@@ -155,9 +154,8 @@ def test_a_noted_breach_counts_once_also_where_the_new_due_time_has_passed(conne
     times = {"reported_at": NOON, "sla_due_at": NOON + DAY, "sla_next_check_at": NOON + DAY}
     make_ticket(connection, sla_breached=True, sla_breached_at=NOON, **times)
     asked = ComplianceRequest(reported_from=NOON - DAY, reported_before=NOON + DAY)
-    read, counted = compliance_both_ways(connection, asked, NOON + 2 * DAY)
-    assert read == counted
-    assert [row["breached"] for row in read] == [1]
+    compare_compliance(connection, asked, NOON + 2 * DAY)
+    assert compliance.count_compliance(connection, asked, NOON + 2 * DAY).overall["sla_breached"] == 1
 
 
 def test_wrong_totals_are_named_and_mended(connection: Connection, platform: Platform) -> None:
@@ -202,7 +200,7 @@ def test_an_installation_with_tickets_gets_its_totals(connection: Connection) ->
         connection.execute((MIGRATIONS / "0046_day_totals.sql").read_bytes())
     assert totals.prove(connection, NOON).holds
     chance.step()
-    compare(connection, chance, chance.companies[0])
+    compare(connection, chance)
 
 
 MANY = 20_000

@@ -73,10 +73,13 @@ class Compliance:
 
 def count_compliance(connection: Connection, wanted: ComplianceRequest, now: datetime) -> Compliance:
     """Count compliance as it is at `now`. Raises InvalidInput for a range that is empty or longer than two years."""
-    begins, ends = _range(wanted, now)
+    reported = _range(wanted, now)
     project = (find_project(connection, wanted.project_id) or _NOTHING) if wanted.project_id else None
-    parameters = _parameters(wanted, project, (begins, ends), now)
-    rows = fetch_planned(connection, queries("sla").count_compliance, **parameters)
+    parameters = _parameters(wanted, project, reported, now)
+    return _as_asked(fetch_planned(connection, queries("sla").count_compliance, **parameters), wanted, reported)
+
+
+def _as_asked(rows: list[dict[str, Any]], wanted: ComplianceRequest, reported: tuple[datetime, datetime]) -> Compliance:
     shown = rows[:MOST_GROUPS]
     if wanted.by_period:
         # They come newest first, so that a cut keeps the newest; a trend reads forward.
@@ -84,8 +87,8 @@ def count_compliance(connection: Connection, wanted: ComplianceRequest, now: dat
     return Compliance(
         rows=[_group(row, wanted) for row in shown],
         overall=_figures(rows[0], "all_") if rows else _figures(dict.fromkeys(_COUNTS, 0)),
-        reported_from=begins,
-        reported_before=ends,
+        reported_from=reported[0],
+        reported_before=reported[1],
         is_cut=len(rows) > MOST_GROUPS,
     )
 
