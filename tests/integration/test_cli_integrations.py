@@ -42,7 +42,10 @@ def test_the_services_and_the_gateways_sessions_are_listed(
     command: Command, platform: Platform, connection: Connection
 ) -> None:
     fail(platform)
-    insert(connection, "waha_sessions", session="noc", status="WORKING", status_at=platform.clock.now(), engine="GOWS")
+    now = platform.clock.now()
+    insert(
+        connection, "waha_sessions", session="noc", status="WORKING", status_at=now, working_since=now, engine="GOWS"
+    )
     shown = command("integrations")
     assert shown.code == 0, shown.err
     for word in ("qcontact", "waha", "open", "OUTSIDE_SERVER_FAILED: out of memory", "noc", "WORKING", "GOWS"):
