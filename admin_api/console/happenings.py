@@ -88,14 +88,18 @@ def who(name: str | None) -> str | None:
 def _said(row: Mapping[str, Any], one: Mapping[str, Any]) -> tuple[str, str | None]:
     if row["kind"] == "job":
         stands = _STANDS.get(row["state"], _amid(row["state"]))
-        return _WORK.get(row["name"], words(row["name"])), ": ".join(filter(None, (stands, row["text"])))
+        return _WORK.get(row["name"], words(row["name"])), _sentence(": ".join(filter(None, (stands, row["text"]))))
     if row["kind"] != "event":
         return one["label"], one["description"]
     teller = _TELLERS.get(row["name"])
     if teller is None:
-        return one["label"], _with_reason(row, changes(one))
+        return one["label"], _with_reason(row, _sentence(changes(one)))
     label, said = teller(row["details"] or {}, row["before"] or {}, row["after"] or {})
     return label, _with_reason(row, ", ".join(filter(None, (said, changes(one)))))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _with_reason(row: Mapping[str, Any], said: str) -> str | None:
@@ -163,14 +167,14 @@ def _uploaded(_: _Values, __: _Values, after: _Values) -> tuple[str, str]:
 
 def _inspected(details: _Values, _: _Values, after: _Values) -> tuple[str, str]:
     step = details.get("step_number")
-    outcome = _amid(after.get("inspection_status") or "")
+    outcome = words(after.get("inspection_status"))
     why = " ".join(details.get("messages") or ())
     return (f"Photo of step {step} inspected" if step else "Photo inspected"), f"{outcome}: {why}" if why else outcome
 
 
 def _breached(details: _Values, *_: _Values) -> tuple[str, str]:
     late = ", already late when it came in" if details.get("overdue_on_arrival") else ""
-    return "SLA breached", f"it was due {moment_said(details.get('sla_due_time'))}{late}"
+    return "SLA breached", f"It was due {moment_said(details.get('sla_due_time'))}{late}"
 
 
 def _warned(details: _Values, *_: _Values) -> tuple[str, str]:

@@ -136,7 +136,7 @@ class TestSla:
                 [platform.clock.now() - timedelta(hours=3), platform.clock.now(), late["id"]],
             )
         text = text_of(viewer, SLA)
-        assert '<span class="value">0.00%</span>' in text
+        assert '<span class="value">0 %</span>' in text
         assert ">High</a></th>" in text
         assert '<td class="number">0</td><td class="number">0</td><td class="number">1</td>' in text
         assert "Share in time, by day of the report" in text

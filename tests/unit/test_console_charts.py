@@ -38,8 +38,10 @@ def test_a_drawing_has_a_title_and_nothing_that_a_page_may_not_have(chart: Chart
     assert root.get("role") == "img"
     assert root.get("viewBox")
     assert told(chart)[0] == chart.title
-    assert {"script", "style", "desc", "defs"} & {node.tag.rpartition("}")[2] for node in root.iter()} == set()
-    assert all({"style", "id", "onclick"}.isdisjoint(node.attrib) for node in root.iter())
+    assert {"script", "style", "desc"} & {node.tag.rpartition("}")[2] for node in root.iter()} == set()
+    assert all({"style", "onclick"}.isdisjoint(node.attrib) for node in root.iter())
+    # An id would be every chart's on the page: patterns alone have one, which ends in the chart's own key.
+    assert all(node.attrib["id"].endswith(f"-{chart.key}") for node in root.iter() if "id" in node.attrib)
     assert "http" not in chart.svg.replace("http://www.w3.org/2000/svg", "")
 
 
@@ -52,6 +54,21 @@ def test_each_bar_and_each_dot_tells_its_figure() -> None:
         "Tue B 5.2 %",
         "Wed B 6 %",
     ]
+
+
+def test_series_beside_each_other_differ_by_more_than_colour() -> None:
+    chart = bars(
+        "Jobs", NAMES, {"Done": [1, 2, 3], "Again": [4, 5, 6], "Given up": [7, 8, 9]}, tones=("main", "warn", "bad")
+    )
+    root = drawn(chart)
+    fills = {node.get("fill") for node in root.iter() if node.tag.endswith("rect")} - {None}
+    assert fills == {f"url(#warn-{chart.key})", f"url(#bad-{chart.key})"}
+    assert {f"url(#{node.get('id')})" for node in root.iter() if node.tag.endswith("pattern")} == fills
+    for plain in (
+        bars("Faults", NAMES, {"Faults": [1, 2, 3]}, tones=("bad",)),
+        lines("Rate", NAMES, {"A": [1, 2, 3], "B": [4, 5, 6]}),
+    ):
+        assert "pattern" not in plain.svg
 
 
 def test_bars_that_lie_down_keep_the_order_of_their_labels() -> None:

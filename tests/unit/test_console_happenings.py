@@ -90,11 +90,11 @@ def test_whatever_runs_by_itself_is_not_called_by_the_name_of_a_job() -> None:
                 "after": {"inspection_status": "rejected"},
                 "details": {"step_number": 6, "messages": ["Too dark."]},
             },
-            ("Photo of step 6 inspected", "rejected: Too dark."),
+            ("Photo of step 6 inspected", "Rejected: Too dark."),
         ),
         (
             {"name": "sla_breached", "details": {"sla_due_time": DUE, "overdue_on_arrival": True}},
-            ("SLA breached", "it was due 15 Oct 2026 10:20, already late when it came in"),
+            ("SLA breached", "It was due 15 Oct 2026 10:20, already late when it came in"),
         ),
         (
             {"name": "sla_warning", "details": {"percent": 75, "sla_due_time": DUE}},
@@ -127,7 +127,7 @@ def test_whatever_runs_by_itself_is_not_called_by_the_name_of_a_job() -> None:
                 "before": {"fault_cause": "unknown", "ont_serial": "A"},
                 "after": {"fault_cause": "third_party", "ont_serial": None},
             },
-            ("Ticket changed", "fault cause unknown → third party, ONT serial A → nothing"),
+            ("Ticket changed", "Fault cause unknown → third party, ONT serial A → nothing"),
         ),
     ],
 )
@@ -136,9 +136,9 @@ def test_what_happened(columns: dict[str, Any], expected: tuple[str, str | None]
 
 
 def test_background_work_stands_somewhere_and_says_what_went_wrong() -> None:
-    assert said("job", name="inspect_photo", state="completed") == ("Photo inspection", "done")
+    assert said("job", name="inspect_photo", state="completed") == ("Photo inspection", "Done")
     failed = said("job", name="push_to_qcontact", state="retryable", text="no answer")
-    assert failed == ("Telling QContact", "did not work, will be tried again: no answer")
+    assert failed == ("Telling QContact", "Did not work, will be tried again: no answer")
 
 
 def test_what_people_wrote_is_left_as_it_is() -> None:
