@@ -16,6 +16,7 @@ from admin_api.blueprints import blueprint
 from admin_api.context import actor, platform, unit_of_work
 from admin_api.file_links import files, link_to
 from admin_api.idempotency import idempotent
+from admin_api.problems import fails_as
 from admin_api.requests import parse_uuid
 from admin_api.responses import Failure, Success, success
 from admin_api.uploads import read_upload
@@ -193,6 +194,7 @@ class DeletedAnswer(Success):
 
 @api.post("/tickets/<ticket_id>/attachments", responses={201: UploadAnswer, 404: Failure, 409: Failure})
 @requires("manager", "qa", "technician", "contractor")
+@fails_as("UPLOAD_ERROR", "Failed to upload attachment")
 @idempotent
 def upload(ticket_id: str, form: UploadForm) -> Response:
     """Add one or more files to a ticket, all or none. What a file is, its bytes say."""
@@ -210,6 +212,7 @@ def upload_flat(form: FlatUploadForm) -> Response:
 
 @api.get("/tickets/<ticket_id>/attachments", responses={200: AttachmentListAnswer, 404: Failure})
 @requires.signed_in()
+@fails_as("LIST_ERROR", "Failed to list attachments")
 def list_of_ticket(ticket_id: str, query: AttachmentsQuery) -> Response:
     """List the files of a ticket, newest first, with their number, size and types."""
     wanted = parse_uuid(ticket_id, "Invalid ticket ID format")

@@ -10,6 +10,7 @@ from admin_api.auth import requires
 from admin_api.blueprints import blueprint
 from admin_api.context import platform, unit_of_work
 from admin_api.idempotency import idempotent
+from admin_api.problems import fails_with
 from admin_api.responses import success
 from admin_api.uploads import read_upload
 from jobs.kinds.import_drops import submit
@@ -34,6 +35,7 @@ class DropsUpload(BaseModel):
 
 @api.get("/dr-lookup/<path:dr_number>")
 @requires.signed_in()
+@fails_with("Failed to lookup DR number")
 def look_up(dr_number: str) -> Response:
     """Return what the register says about a drop: pole, PON, zone, project, position, cable."""
     with platform().read() as connection:

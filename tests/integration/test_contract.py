@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from runtime.settings import Settings
 from tests.factories import insert, make_contractor, make_drop, make_project, make_team, make_ticket, make_user
 from tests.factories_access import client_as
+from tests.factories_attachments import PDF
 from tests.factories_handover import make_finished_ticket
 from tests.factories_notices import GATEWAY, make_notice
 from tests.factories_readiness import ONT, PLACES, make_photos
@@ -229,3 +230,34 @@ def test_every_route_of_the_contract_is_asked_and_served(app: Flask) -> None:
     assert listed - served == set()
     # Events have a test of their own.
     assert listed - asked == {"POST /webhooks/qcontact"}
+
+
+@pytest.mark.parametrize(
+    ("place", "call"),
+    [
+        (
+            "admin_api.api.attachments.attachment_files.keep",
+            Call(
+                "POST /tickets/{ticket}/attachments", 500, "UPLOAD_ERROR", says="Failed to upload attachment",
+                form={"file": ("a.pdf", PDF), "uploaded_by": "{tech}"},
+            ),
+        ),
+        (
+            "admin_api.api.attachments.views.list_attachments",
+            Call("GET /tickets/{ticket}/attachments", 500, "LIST_ERROR", says="Failed to list attachments"),
+        ),
+        (
+            "admin_api.api.drops.drops.lookup",
+            Call("GET /dr-lookup/{dr}", 500, "DATABASE_ERROR", says="Failed to lookup DR number"),
+        ),
+    ],
+)  # fmt: skip
+def test_failures_of_ours_are_worded_as_the_contract_says(
+    front: Front, monkeypatch: pytest.MonkeyPatch, place: str, call: Call
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("disk of 10.0.0.7")
+
+    monkeypatch.setattr(place, fail)
+    assert front.ask(call) == []
+    assert "10.0.0.7" not in front.send(call).text
