@@ -17,7 +17,7 @@ from integrations.qcontact.client import QContactClient
 from integrations.qcontact.wire import WireCase, WireEvent
 from ticketing.qcontact_sync.outbound import Note, Outbound, absent, overwritten, same_text, with_notes
 from ticketing.qcontact_sync.pushes import Arrived
-from ticketing.qcontact_sync.statuses import agrees, is_closed_there
+from ticketing.qcontact_sync.statuses import agrees, is_closed_there, same_word
 
 # How often a description is written anew because somebody else wrote it at the same moment.
 MOST_REWRITES = 4
@@ -100,7 +100,28 @@ def push(calls: Calls, outbound: Outbound, told: Told) -> Arrived | ClosedThere 
         if is_closed_there(now.status):
             return ClosedThere(now)
         raise
-    return _arrived(outbound, replies, calls.get(outbound.case_id) if replies else case)
+    overwrote = _overwritten_status(calls, outbound, replies)
+    return _arrived(outbound, replies, calls.get(outbound.case_id) if replies else case, overwrote)
+
+
+def _overwritten_status(calls: Calls, outbound: Outbound, replies: Sequence[WireCase]) -> str | None:
+    """Return the status of an agent that ours replaced unread, between our reading and our writing; None for none.
+
+    The service knows no versions, and a reading afterwards shows nothing but ours: its timeline tells what a write
+    replaced. An account that may not read the timeline cannot know.
+    """
+    sent = outbound.status
+    if sent is None or not (replies or any(same_word(sent, one) for one in outbound.sending)):
+        return None
+    try:
+        events = calls.events(outbound.case_id)
+    except NotAllowed:
+        return None
+    for event in events:
+        for field, was, became in event.changes:
+            if field.lower() == "status" and same_word(became, sent):
+                return was if was is not None and outbound.is_news(was) else None
+    return None
 
 
 def _changes(outbound: Outbound, case: WireCase) -> list[dict[str, Any]]:
@@ -114,7 +135,7 @@ def _changes(outbound: Outbound, case: WireCase) -> list[dict[str, Any]]:
     return changes
 
 
-def _arrived(outbound: Outbound, replies: Sequence[WireCase], found: WireCase) -> Arrived:
+def _arrived(outbound: Outbound, replies: Sequence[WireCase], found: WireCase, overwrote: str | None) -> Arrived:
     """Return what took effect. Raises ChangeIgnored where no answer and no reading has it."""
     seen = [*replies, found]
     if outbound.status is not None and not any(agrees(outbound.ours, case.status) for case in seen):
@@ -128,6 +149,7 @@ def _arrived(outbound: Outbound, replies: Sequence[WireCase], found: WireCase) -
         read_status=None if outbound.status is None else (found.status if unmoved else outbound.status),
         updated_at=found.updated_at if unmoved and outbound.status is not None else None,
         assigned=outbound.assigns,
+        overwrote=overwrote,
     )
 
 

@@ -20,8 +20,8 @@ from sql.database import Connection
 from ticketing.events import Event, TicketEvent
 from ticketing.notes.events import NoteAdded, NoteChanged
 from ticketing.qcontact_sync import log, pushes
+from ticketing.qcontact_sync.cases import Conflict, Reading
 from ticketing.qcontact_sync.cases import Outcome as CaseOutcome
-from ticketing.qcontact_sync.cases import Reading
 from ticketing.qcontact_sync.events import QContactConflictResolved
 from ticketing.qcontact_sync.inbound import apply_case
 from ticketing.qcontact_sync.outbound import CLOSED_THERE, GONE_THERE, Note, Outbound
@@ -120,8 +120,7 @@ def _end(job: JobContext, outbound: Outbound, arrived: Arrived | None, began: da
     """End the job, unless the ticket has more to tell by now: whoever changes it holds it until their commit."""
     work = job.work
     if arrived is not None and began is not None:
-        pushes.finish(work, outbound, arrived)
-        _log(work, outbound, job.now - began)
+        _log(work, outbound, job.now - began, conflicts=pushes.finish(work, outbound, arrived))
     if pushes.owes_more(work, outbound.ticket_id):
         return snooze(job.now, "the ticket changed meanwhile")
     told = outbound.told()
@@ -141,17 +140,24 @@ def _failed(job: JobContext, outbound: Outbound, error: OutsideError, began: dat
     raise error
 
 
-def _log(work: Work, outbound: Outbound, took: timedelta, error: tuple[str, str] | None = None) -> None:
+def _log(
+    work: Work,
+    outbound: Outbound,
+    took: timedelta,
+    error: tuple[str, str] | None = None,
+    conflicts: Sequence[Conflict] = (),
+) -> None:
     sync_type = SyncType.NOTE_ADD
     if outbound.status or outbound.assigns:
         sync_type = SyncType.STATUS_UPDATE if outbound.status else SyncType.ASSIGNMENT
     entry = log.LogEntry(
         sync_direction=SyncDirection.OUTBOUND,
         sync_type=sync_type,
-        status=SyncStatus.FAILED if error else SyncStatus.SUCCESS,
+        status=SyncStatus.FAILED if error else SyncStatus.PARTIAL if conflicts else SyncStatus.SUCCESS,
         qcontact_ticket_id=outbound.case_id,
         ticket_id=outbound.ticket_id,
         request=outbound.told(),
+        conflicts=[conflict.as_json() for conflict in conflicts] or None,
         error_code=error[0] if error else None,
         error_message=error[1] if error else None,
         duration_ms=max(0, round(took.total_seconds() * 1000)),

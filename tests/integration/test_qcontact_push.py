@@ -25,9 +25,11 @@ from ticketing import tickets
 from ticketing.notes import service as notes
 from ticketing.notes.requests import NewNote, NoteChanges
 from ticketing.people import SYSTEM, Actor
-from ticketing.qcontact_sync import pushes
+from ticketing.qcontact_sync import conflicts, pushes
 from ticketing.qcontact_sync.cases import Reading
+from ticketing.qcontact_sync.conflicts import OVERWRITTEN, Choice
 from ticketing.qcontact_sync.inbound import apply_case
+from ticketing.qcontact_sync.statuses import agrees
 from ticketing.ticket_input import TicketChanges
 
 if TYPE_CHECKING:
@@ -103,6 +105,10 @@ class Desk:
     def jobs(self) -> list[Row]:
         """Return the push jobs that there are, oldest first."""
         return self.rows("select * from jobs where kind = 'push_to_qcontact' order by id")
+
+    def open_conflicts(self) -> list[Row]:
+        """Return what waits for a person."""
+        return self.rows("select * from qcontact_conflicts where status = 'open'")
 
     def rows(self, query: str) -> list[Row]:
         """Return the rows of a query."""
@@ -219,6 +225,45 @@ class TestStatus:
         assert desk.writes() == [], "nothing is written over it"
         [conflict] = desk.rows("select * from qcontact_conflicts where status = 'open'")
         assert (conflict["field"], conflict["ours"], conflict["theirs"]) == ("status", "in_progress", "pending_qa")
+
+    def test_an_agents_move_between_our_reading_and_our_writing_is_shown_to_a_person(self, desk: Desk) -> None:
+        desk.sandbox.plan_edit(desk.case.id, {"moment": "before"}, {"status": "Pending Company Response"})
+        desk.sandbox.plan_edit(desk.case.id, {"moment": "before"}, {"status": "InReview"})
+        desk.change(status="in_progress")
+        [job] = desk.run()
+        assert (job["state"], desk.case.fields["status"]) == ("completed", "InProgress")
+        [conflict] = desk.open_conflicts()
+        assert (conflict["field"], conflict["ours"], conflict["theirs"]) == (OVERWRITTEN, "in_progress", "pending_qa")
+        [logged] = desk.rows("select * from qcontact_sync_log where sync_direction = 'outbound'")
+        assert (logged["status"], logged["conflicts"][0]["theirs"]) == ("partial", "pending_qa")
+        desk.read_in()
+        assert desk.open_conflicts() == [conflict], "that both say the same now decides nothing"
+
+    @pytest.mark.parametrize(("choice", "ends"), [("ours", "InProgress"), ("theirs", "InReview")])
+    def test_what_the_person_decides_is_what_stands_there(self, desk: Desk, choice: Choice, ends: str) -> None:
+        desk.sandbox.plan_edit(desk.case.id, {"moment": "before"}, {"status": "InReview"})
+        desk.change(status="in_progress")
+        desk.run()
+        with desk.platform.begin(desk.actor) as work:
+            conflicts.resolve(work, desk.open_conflicts()[0]["id"], choice)
+        desk.run()
+        desk.read_in()
+        assert (desk.case.fields["status"], desk.open_conflicts()) == (ends, [])
+        [ticket] = desk.rows("select status from tickets")
+        assert agrees(ticket["status"], ends)
+
+    def test_the_timeline_is_no_condition_of_a_write(self, desk: Desk) -> None:
+        desk.sandbox.faults.next("forbidden", method="GET", path=f"/api/v2/entities/Case/{desk.case.id}/events")
+        desk.change(status="in_progress")
+        [job] = desk.run()
+        assert (job["state"], desk.open_conflicts()) == ("completed", [])
+
+    def test_an_answer_that_was_lost_hides_no_move(self, desk: Desk) -> None:
+        desk.sandbox.plan_edit(desk.case.id, {"moment": "before"}, {"status": "InReview"})
+        desk.sandbox.faults.next("cut_after", method="PATCH")
+        desk.change(status="in_progress")
+        desk.run(2)
+        assert [conflict["theirs"] for conflict in desk.open_conflicts()] == ["pending_qa"]
 
     def test_nothing_is_written_while_it_is_switched_off(self, desk: Desk, platform: Platform) -> None:
         platform.settings = Settings.model_validate(platform.settings.model_dump() | {"qcontact_push": False})

@@ -21,6 +21,10 @@ from ticketing.ticket_locks import lock_ticket
 from ticketing.vocabulary import Status
 
 Choice = Literal["ours", "theirs"]
+# A status that ours replaced there before anybody had read it. Both sides say the same since, so their agreeing does
+# not settle it: only a person does. Theirs is then a move of the ticket, which is told to the case as any other.
+OVERWRITTEN = "overwritten_status"
+
 MAY_RESOLVE: tuple[Role, ...] = ("admin", "manager")
 
 
@@ -109,13 +113,14 @@ def _ticket_of(work: UnitOfWork, conflict_id: UUID) -> UUID:
 
 
 def _take_theirs(work: UnitOfWork, row: Mapping[str, Any]) -> None:
-    if row["field"] == "status" and row["theirs"] not in set(Status):
+    field = "status" if row["field"] == OVERWRITTEN else row["field"]
+    if field == "status" and row["theirs"] not in set(Status):
         raise ConditionNotMet(
             f'"{row["theirs"]}" is no status that this system knows: move the ticket by hand, then choose ours',
             details={"theirs": row["theirs"]},
         )
     [ticket] = queries("qcontact_cases").list_tickets_of_sync(work.connection, ticket_ids=[row["ticket_id"]])
-    write_values(work, ticket, {row["field"]: row["theirs"]}, ticket["sheet_fields"] or {}, row["case_id"])
+    write_values(work, ticket, {field: row["theirs"]}, ticket["sheet_fields"] or {}, row["case_id"])
 
 
 def _agree(work: UnitOfWork, row: Mapping[str, Any]) -> None:

@@ -15,11 +15,14 @@ from uuid import UUID
 from sql.database import Connection, queries
 from ticketing.events import UnitOfWork
 from ticketing.qcontact_sync.cases import Conflict
-from ticketing.qcontact_sync.conflicts import Difference, note_differences
+from ticketing.qcontact_sync.conflicts import OVERWRITTEN, Difference, note_differences
 from ticketing.qcontact_sync.outbound import CLOSED_THERE, Note, Outbound, decide
 from ticketing.qcontact_sync.statuses import agreeing, agrees
+from ticketing.qcontact_sync.words import status_of
 from ticketing.ticket_locks import lock_ticket
 from ticketing.vocabulary import Status
+
+OVERWRITTEN_UNREAD = "an agent moved the case there in the moment before ours arrived, which replaced it"
 
 # What of a note's row makes a Note.
 _NOTE = ("id", "content", "note_type", "created_at", "author", "begun")
@@ -30,13 +33,14 @@ class Arrived:
     """What a push did there. `status` is the text that took effect, None where none was owed.
 
     `read_status` and `updated_at` are the case as it was read last; `updated_at` None where an agent may have changed
-    it since.
+    it since. `overwrote` is the status of an agent that ours replaced before anybody had read it.
     """
 
     status: str | None = None
     read_status: str | None = None
     updated_at: datetime | None = None
     assigned: bool = False
+    overwrote: str | None = None
 
 
 def find_due(connection: Connection, ticket_ids: Iterable[UUID]) -> list[UUID]:
@@ -89,8 +93,8 @@ def note_told(work: UnitOfWork, notes: Sequence[Note], how: str) -> None:
         queries("qcontact_push").note_told(work.connection, note_ids=[note.id for note in notes], how=how, now=work.now)
 
 
-def finish(work: UnitOfWork, outbound: Outbound, arrived: Arrived) -> None:
-    """Write down that everything of a push arrived."""
+def finish(work: UnitOfWork, outbound: Outbound, arrived: Arrived) -> tuple[Conflict, ...]:
+    """Write down that everything of a push arrived; returns what a person has to decide because of it."""
     lock_ticket(work, outbound.ticket_id)
     queries("qcontact_push").end_push(
         work.connection,
@@ -104,6 +108,16 @@ def finish(work: UnitOfWork, outbound: Outbound, arrived: Arrived) -> None:
         their_updated_at=arrived.updated_at,
         now=work.now,
     )
+    conflicts = tuple(_overwritten(outbound, arrived))
+    note_differences(work, [Difference(outbound.ticket_id, outbound.case_id, conflicts)])
+    return conflicts
+
+
+def _overwritten(outbound: Outbound, arrived: Arrived) -> Iterable[Conflict]:
+    if arrived.overwrote is not None:
+        known = status_of(arrived.overwrote)
+        theirs = arrived.overwrote if known is None else known.value
+        yield Conflict(field=OVERWRITTEN, ours=outbound.ours, theirs=theirs, reason=OVERWRITTEN_UNREAD)
 
 
 def owes_more(work: UnitOfWork, ticket_id: UUID) -> bool:
