@@ -11,7 +11,7 @@ from admin_api.console.listing import Listing
 from ticketing.faults.rules import Period
 
 DAYS: Final = 7
-"""What is shown where nobody asks for other days: counting more takes longer than a page should."""
+"""What is shown where nobody asks for other days: counting places over more takes longer than a page should."""
 RANGES: Final = MappingProxyType({"7 days": DAYS, "30 days": 30, "90 days": 90, "A year": 365})
 
 PERIOD_HEADS: Final = MappingProxyType({Period.DAY: "Day", Period.WEEK: "Week from", Period.MONTH: "Month"})
