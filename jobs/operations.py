@@ -18,6 +18,7 @@ from jobs.work import Work
 from runtime.identifiers import uuid7
 from sql.database import queries
 from ticketing.errors import AlreadyExists, ConditionNotMet, InvalidInput, NotFound
+from ticketing.paging import fetch_planned
 
 A = TypeVar("A", bound=JobArgs)
 Action = Literal["retry", "cancel", "discard"]
@@ -133,10 +134,14 @@ class BulkFilter(BaseModel):
 
 def count_bulk(work: Work, action: Action, chosen: BulkFilter) -> int:
     """Return how many jobs a bulk action would concern now, counted up to 100,001."""
-    number: int = queries("job_operations").count_for_bulk(
-        work.connection, **_narrow(action, chosen), up_to_id=uuid7(), cap=COUNT_CAP
+    (row,) = fetch_planned(
+        work.connection,
+        queries("job_operations").count_for_bulk,
+        **_narrow(action, chosen),
+        up_to_id=uuid7(),
+        cap=COUNT_CAP,
     )
-    return number
+    return int(row["count"])
 
 
 def start_bulk(work: Work, kind: Kind[A], arguments: A) -> EnqueuedJob:
@@ -151,8 +156,13 @@ def next_of_bulk(
     work: Work, action: Action, chosen: BulkFilter, *, after_id: UUID | None, up_to_id: UUID, how_many: int
 ) -> list[UUID]:
     """Return the next jobs of a frozen set: those that matched when the action was asked for, in order of their ids."""
-    rows = queries("job_operations").select_for_bulk(
-        work.connection, **_narrow(action, chosen), after_id=after_id, up_to_id=up_to_id, how_many=how_many
+    rows = fetch_planned(
+        work.connection,
+        queries("job_operations").select_for_bulk,
+        **_narrow(action, chosen),
+        after_id=after_id,
+        up_to_id=up_to_id,
+        how_many=how_many,
     )
     return [row["id"] for row in rows]
 

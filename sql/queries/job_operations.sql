@@ -35,15 +35,18 @@ where id = any(:ids::uuid[]) and state in ('scheduled', 'available', 'retryable'
 returning id;
 
 -- name: select_for_bulk(states, kind, queue, tag, error_text, created_before, fingerprint, after_id, up_to_id, how_many)
--- Reads the next jobs of a bulk action's frozen set, oldest first: nothing that came after it was asked for.
+-- Reads the next jobs of a bulk action's frozen set, oldest first: nothing that came after it was asked for. Run
+-- it unprepared.
 select id
 from jobs
 where state = any(:states::text[])
     and (:kind::text is null or kind = :kind::text)
     and (:queue::text is null or queue = :queue::text)
-    and (:tag::text is null or tags @> array[:tag::text])
-    and (:error_text::text is null or strpos(lower(error_message), lower(:error_text::text)) > 0
-        or strpos(lower(error_class), lower(:error_text::text)) > 0)
+    and (:tag::text is null or (tags @> array[:tag::text] and tags <> '{}'))
+    and (:error_text::text is null or (error_class is not null and (
+        strpos(lower(error_message), lower(:error_text::text)) > 0
+        or strpos(lower(error_class), lower(:error_text::text)) > 0
+    )))
     and (:created_before::timestamptz is null or created_at < :created_before::timestamptz)
     and (:fingerprint::uuid is null or fingerprint = :fingerprint::uuid)
     and (:after_id::uuid is null or id > :after_id::uuid)
@@ -51,17 +54,19 @@ where state = any(:states::text[])
 order by id
 limit :how_many;
 
--- name: count_for_bulk(states, kind, queue, tag, error_text, created_before, fingerprint, up_to_id, cap)$
--- Counts the jobs that a bulk action would concern, stopping at the cap.
+-- name: count_for_bulk(states, kind, queue, tag, error_text, created_before, fingerprint, up_to_id, cap)^
+-- Counts the jobs that a bulk action would concern, stopping at the cap; run it unprepared.
 select count(*)
 from (
     select from jobs
     where state = any(:states::text[])
         and (:kind::text is null or kind = :kind::text)
         and (:queue::text is null or queue = :queue::text)
-        and (:tag::text is null or tags @> array[:tag::text])
-        and (:error_text::text is null or strpos(lower(error_message), lower(:error_text::text)) > 0
-            or strpos(lower(error_class), lower(:error_text::text)) > 0)
+        and (:tag::text is null or (tags @> array[:tag::text] and tags <> '{}'))
+        and (:error_text::text is null or (error_class is not null and (
+            strpos(lower(error_message), lower(:error_text::text)) > 0
+            or strpos(lower(error_class), lower(:error_text::text)) > 0
+        )))
         and (:created_before::timestamptz is null or created_at < :created_before::timestamptz)
         and (:fingerprint::uuid is null or fingerprint = :fingerprint::uuid)
         and id <= :up_to_id::uuid

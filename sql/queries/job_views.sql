@@ -1,28 +1,36 @@
 -- name: list_jobs(state, kind, queue, tag, subject_type, subject_id, actor_name, created_after, created_before, error_text, fingerprint, parent_id, before_id, page_size)
--- Lists jobs newest first; every filter may be null. Keyset paging by `before_id`.
+-- Lists jobs newest first; every filter may be null; run it unprepared. Keyset paging by `before_id`. Which jobs they are
+-- is decided first, by what the indexes hold of them: those of a kind in a state, a queue or both without their rows.
 select
     id, kind, queue, state, priority, tags, attempt, max_attempts, snoozes, scheduled_at, claimed_at, started_at,
     finished_at, cancel_requested_at, cancel_reason, progress_done, progress_total, progress_phase, progress_at,
     error_class, error_message, actor_kind, actor_name, request_id, parent_id, schedule_name, fire_at, created_at,
     worker_id
 from jobs
-where (:state::text is null or state = :state::text)
-    and (:kind::text is null or kind = :kind::text)
-    and (:queue::text is null or queue = :queue::text)
-    and (:tag::text is null or tags @> array[:tag::text])
-    and (:actor_name::text is null or actor_name = :actor_name::text)
-    and (:created_after::timestamptz is null or created_at >= :created_after::timestamptz)
-    and (:created_before::timestamptz is null or created_at < :created_before::timestamptz)
-    and (:error_text::text is null or strpos(lower(error_message), lower(:error_text::text)) > 0
-        or strpos(lower(error_class), lower(:error_text::text)) > 0)
-    and (:fingerprint::uuid is null or fingerprint = :fingerprint::uuid)
-    and (:parent_id::uuid is null or parent_id = :parent_id::uuid)
-    and (:subject_type::text is null or id in (
-        select job_id from job_subjects where subject_type = :subject_type::text and subject_id = :subject_id::text
-    ))
-    and (:before_id::uuid is null or id < :before_id::uuid)
-order by id desc
-limit :page_size;
+where id = any(array(
+    select id
+    from jobs
+    where (:state::text is null or state = :state::text)
+        and (:kind::text is null or kind = :kind::text)
+        and (:queue::text is null or queue = :queue::text)
+        and (:tag::text is null or (tags @> array[:tag::text] and tags <> '{}'))
+        and (:actor_name::text is null or actor_name = :actor_name::text)
+        and (:created_after::timestamptz is null or created_at >= :created_after::timestamptz)
+        and (:created_before::timestamptz is null or created_at < :created_before::timestamptz)
+        and (:error_text::text is null or (error_class is not null and (
+            strpos(lower(error_message), lower(:error_text::text)) > 0
+            or strpos(lower(error_class), lower(:error_text::text)) > 0
+        )))
+        and (:fingerprint::uuid is null or fingerprint = :fingerprint::uuid)
+        and (:parent_id::uuid is null or parent_id = :parent_id::uuid)
+        and (:subject_type::text is null or id in (
+            select job_id from job_subjects where subject_type = :subject_type::text and subject_id = :subject_id::text
+        ))
+        and (:before_id::uuid is null or id < :before_id::uuid)
+    order by id desc
+    limit :page_size
+))
+order by id desc;
 
 -- name: count_jobs_by_state(cap)
 -- Counts jobs by state, each count stopping at the cap.

@@ -950,7 +950,8 @@ set
 where id = :report_id;
 
 -- name: list_rows(report_id, outcome, after_row, row_limit)
--- Reads rows of a report with what became of each. `warning` and `conflict` as outcome mean every row that has some.
+-- Reads rows of a report with what became of each. `warning` and `conflict` as outcome mean every row that has some. Run
+-- it unprepared.
 select
     r.row_number,
     r.verdict,

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sql.database import Connection, queries
-from ticketing.paging import Position, place_of
+from ticketing.paging import Position, fetch_planned, place_of
 from ticketing.weekly_reports.differences import add_names
 from ticketing.weekly_reports.headers import REJECTED_COLUMNS
 from ticketing.weekly_reports.service import no_such_report
@@ -126,10 +126,13 @@ def rows(
 ) -> tuple[list[dict[str, Any]], int | None]:
     """Return rows of a report in the sheet's order, and the row number to go on after. Raises NotFound."""
     _read(connection, report_id)
-    found = list(
-        queries("weekly_reports").list_rows(
-            connection, report_id=report_id, outcome=outcome, after_row=after_row, row_limit=limit + 1
-        )
+    found = fetch_planned(
+        connection,
+        queries("weekly_reports").list_rows,
+        report_id=report_id,
+        outcome=outcome,
+        after_row=after_row,
+        row_limit=limit + 1,
     )
     shown = [
         {**row, "errors": row["errors"] or [], "warnings": row["warnings"] or [], "conflicts": row["conflicts"] or []}
