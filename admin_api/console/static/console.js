@@ -23,12 +23,22 @@ async function refresh() {
     failures = 0;
     for (const part of $("[data-live]")) {
       const fresh = page.getElementById(part.id);
-      if (fresh && fresh.innerHTML !== part.innerHTML) part.replaceWith(document.importNode(fresh, true));
+      if (fresh && fresh.innerHTML !== part.innerHTML) renew(part, document.importNode(fresh, true));
     }
-    mark();
+    mark(false);
   } catch { failures += 1; }
   const stale = document.getElementById("stale");
   if (stale) stale.hidden = failures < 2;
+}
+// Who walks the page by keyboard stays where they are: on the same link, or at the same place where it is gone.
+function renew(part, fresh) {
+  const reached = "a, button, summary, input, select, textarea";
+  const old = document.activeElement, place = part.contains(old) ? $(reached, part).indexOf(old) : -1;
+  part.replaceWith(fresh);
+  if (place < 0) return;
+  const now = $(reached, fresh);
+  const same = now.find((one) => one.href && one.href === old.href) || now[place];
+  if (same) same.focus({ preventScroll: true });
 }
 // A page that is shown again because an action was refused has the action's address: there is nothing to read there.
 if ($("[data-live]").length && !("refused" in document.body.dataset)) {
@@ -84,10 +94,10 @@ function say(text) {
 
 // Keys: / searches, ? helps, j and k walk the rows, x ticks, Enter opens, g and a letter go to a page.
 let going = false, row = -1;
-function mark() {
+function mark(leads = true) {
   const rows = $("tr[data-row-link], li[data-row-link]");
   rows.forEach((one, number) => one.classList.toggle("here", number === row));
-  if (rows[row]) { const link = rows[row].querySelector("a"); if (link) link.focus({ preventScroll: false }); }
+  if (leads && rows[row]) { const link = rows[row].querySelector("a"); if (link) link.focus({ preventScroll: false }); }
 }
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
