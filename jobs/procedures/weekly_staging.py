@@ -18,12 +18,13 @@ import psycopg
 
 from integrations.storage import Storage, StoredFileMissing
 from integrations.weekly_workbook import SheetFound, choose, look_at
-from integrations.workbooks import Limits, Workbook, WorkbookError, open_workbook
+from integrations.workbooks import Cell, Limits, Workbook, WorkbookError, open_workbook
 from jobs.context import JobContext
 from jobs.procedures.read_ahead import read_ahead
 from runtime.settings import Settings
+from ticketing.sla.forecasts import Forecast, load_targets
 from ticketing.weekly_reports import importing, service, staging
-from ticketing.weekly_reports.reading import PreparedRow, SheetReader
+from ticketing.weekly_reports.reading import PreparedRow, ReadRow, SheetReader
 
 T = TypeVar("T")
 
@@ -32,6 +33,7 @@ REFUSALS = (WorkbookError, service.EmptyReport, service.UnreadableReport, Stored
 BATCHES_AHEAD = 2
 # Rows that are read between two looks at the gate: some milliseconds of work.
 SLICE = 100
+READING = "reading"
 
 
 def limits(settings: Settings) -> Limits:
@@ -53,6 +55,8 @@ def stage(
         same = None if sheet_name else staging.find_same_file(connection, report_id, report["file_sha256"])
     if same is not None:
         return _stage_again(job, report_id, same, done, settle=settle is not None)
+    # The reader of workbooks reads a whole sheet before it gives a row: half a second for each 50,000.
+    job.progress(0, report["total_rows"], phase=READING)
     book = _open(job, report)
     found, columns = choose(book, look_at(book), sheet_name)
     with job.read() as connection:
@@ -67,54 +71,79 @@ def stage(
 
 
 @dataclass(frozen=True, slots=True)
+class _Batch:
+    """Rows ready to be staged, how many of the sheet's rows are read by then, and the clocks that they would start."""
+
+    rows: list[PreparedRow]
+    reached: int
+    forecast: Forecast
+
+
+@dataclass(frozen=True, slots=True)
 class _Staging:
     job: JobContext
     report_id: UUID
     reader: SheetReader
     settle: importing.Source | None
-    # Closed while this thread sends rows: beside a busy thread each of its many short waits would cost 5 ms for the
+    # Closed while the staging thread sends rows: beside a busy thread each of its short waits would cost 5 ms for the
     # interpreter's lock, more than reading ahead saves. While the database works there is no such contest.
     gate: threading.Event = field(default_factory=threading.Event)
 
     def run(self, found: SheetFound, done: int) -> None:
         """Stage the sheet's rows; those up to row `done` are there already and are only remembered."""
-        phase = "importing" if self.settle else "reading"
+        phase = "importing" if self.settle else READING
         self.gate.set()
         with read_ahead(self._prepared(found), BATCHES_AHEAD) as batches:
-            for reached, rows in batches:
-                fresh = [row for row in rows if row.row_number > done]
+            for batch in batches:
+                fresh = [row for row in batch.rows if row.row_number > done]
                 if fresh:
-                    self._stage(fresh)
-                self.job.progress(reached, found.rows, phase=phase)
+                    self._stage(fresh, batch.forecast)
+                self.job.progress(batch.reached, found.rows, phase=phase)
 
-    def _prepared(self, found: SheetFound) -> Generator[tuple[int, list[PreparedRow]], None, None]:
-        """Yield (rows read so far, the rows of a batch); runs in a thread that is ahead of the staging."""
+    def _prepared(self, found: SheetFound) -> Generator[_Batch, None, None]:
+        """Yield the batches of a sheet; runs in a thread that is ahead of the staging."""
         rows, reached = found.numbered_rows(), 0
         try:
             while batch := list(itertools.islice(rows, self.job.settings.import_batch_rows)):
-                read = [row for some in self._slices(batch) for row in self.reader.read(some)]
-                with self.job.read() as connection:
-                    drops = staging.find_drops(connection, read)
+                read = list(self._read(batch, None if reached else found.rows))
                 reached += len(batch)
-                yield reached, [row for some in self._slices(read) for row in self.reader.prepare(some, drops)]
+                yield self._looked_up(read, reached)
         finally:
             self.job.platform.database.release_thread()
+
+    def _read(self, batch: list[tuple[int, list[Cell]]], total: int | None) -> Iterator[ReadRow]:
+        """Read rows; with a total, as long as nothing is staged, it is told how many are read."""
+        for count, some in enumerate(self._slices(batch)):
+            if total is not None:
+                self.job.progress(count * SLICE, total, phase=READING)
+            yield from self.reader.read(some)
+
+    def _looked_up(self, read: list[ReadRow], reached: int) -> _Batch:
+        with self.job.read() as connection:
+            drops = staging.find_drops(connection, read)
+            batch = _Batch([], reached, Forecast(load_targets(connection)))
+        for some in self._slices(read):
+            rows = self.reader.prepare(some, drops)
+            batch.rows.extend(rows)
+            if self.settle:
+                batch.forecast.add(row.start for row in rows if row.verdict == "ok")
+        return batch
 
     def _slices(self, items: list[T]) -> Iterator[list[T]]:
         for start in range(0, len(items), SLICE):
             self.gate.wait()
             yield items[start : start + SLICE]
 
-    def _stage(self, rows: list[PreparedRow]) -> None:
+    def _stage(self, rows: list[PreparedRow], forecast: Forecast) -> None:
         """Stage a batch; one that the database refuses to settle is left waiting, to be taken row by row."""
         try:
-            self._step(rows, self.settle)
+            self._step(rows, forecast, self.settle)
         except (psycopg.IntegrityError, psycopg.DataError):
             if self.settle is None:
                 raise
-            self._step(rows, None)
+            self._step(rows, forecast, None)
 
-    def _step(self, rows: list[PreparedRow], settle: importing.Source | None) -> None:
+    def _step(self, rows: list[PreparedRow], forecast: Forecast, settle: importing.Source | None) -> None:
         with self.job.step() as work:
             self.gate.clear()
             try:
@@ -123,7 +152,7 @@ class _Staging:
                 self.gate.set()
             if settle is not None:
                 bounds = importing.Bounds(self.report_id, rows[0].row_number - 1, rows[-1].row_number)
-                importing.settle(work, settle, bounds, tally)
+                importing.settle(work, settle, bounds, tally, forecast)
 
 
 def _stage_again(job: JobContext, report_id: UUID, same: staging.SameFile, done: int, *, settle: bool) -> int:

@@ -64,6 +64,16 @@ where t.id = c.ticket_id;
 -- Has the sweep leave a ticket alone: somebody said by hand whether it is breached.
 update tickets set sla_next_check_at = null where id = :ticket_id;
 
+-- name: list_targets()
+-- Reads the targets of all projects, and of all that have none of their own.
+select
+    project_id,
+    priority,
+    first_response_minutes,
+    resolve_minutes,
+    round_the_clock
+from sla_settings;
+
 -- name: list_planned_clocks(report_id, after_row, up_to_row, now)^
 -- Reads from when and to what targets the clocks of a report's planned tickets run, as arrays: moments are microseconds
 -- since 1970, for a hundred thousand of anything richer would cost a second.

@@ -226,7 +226,7 @@ from tickets
 where source = 'weekly_report' and external_id = any(:external_ids::text []);
 
 -- name: copy_rows#
--- Takes staged rows in the order of staging.COLUMNS.
+-- Takes staged rows: the report, what PreparedRow.fields has, the outcome and the ticket.
 copy weekly_report_rows (
     report_id, row_number, cells, external_id, title, description, ticket_type, priority, status, dr_number,
     pole_number, pon_number, zone, address, project, project_id, assigned_text, assigned_to, contractor_text,
@@ -681,33 +681,34 @@ select
     case when r.begin_status = 'open' then clock.response_due_at end,
     clock.target_minutes,
     coalesce(clock.is_plain, false),
-    clock.next_check_at,
+    case when clock.due_at > :now::timestamptz then clock.next_check_at end,
     coalesce(clock.due_at <= :now::timestamptz, false),
     case when clock.due_at <= :now::timestamptz then clock.due_at end,
-    jsonb_strip_nulls(jsonb_build_object(
-        'title', r.title,
-        'description', r.description,
-        'ticket_type', coalesce(r.ticket_type, 'maintenance'),
-        'priority', coalesce(r.priority, 'normal'),
-        'status', r.status,
-        'applied_status', r.begin_status,
-        'dr_number', r.dr_number,
-        'pole_number', r.pole_number,
-        'pon_number', r.pon_number,
-        'zone', r.zone,
-        'project', r.project,
-        'project_id', r.project_id,
-        'address', r.address,
-        'ont_serial', r.ont_serial,
-        'ont_rx_level', r.ont_rx_level,
-        'assigned_text', r.assigned_text,
-        'assigned_to', r.assigned_to,
-        'contractor_text', r.contractor_text,
-        'assigned_contractor_id', r.assigned_contractor_id,
-        'fault_cause', r.fault_cause,
-        'fault_cause_details', r.fault_cause_details,
-        'reported_at', coalesce(r.reported_at, :now::timestamptz)
-    )),
+    json_object(
+        'title': r.title,
+        'description': r.description,
+        'ticket_type': coalesce(r.ticket_type, 'maintenance'),
+        'priority': coalesce(r.priority, 'normal'),
+        'status': r.status,
+        'applied_status': r.begin_status,
+        'dr_number': r.dr_number,
+        'pole_number': r.pole_number,
+        'pon_number': r.pon_number,
+        'zone': r.zone,
+        'project': r.project,
+        'project_id': r.project_id,
+        'address': r.address,
+        'ont_serial': r.ont_serial,
+        'ont_rx_level': r.ont_rx_level,
+        'assigned_text': r.assigned_text,
+        'assigned_to': r.assigned_to,
+        'contractor_text': r.contractor_text,
+        'assigned_contractor_id': r.assigned_contractor_id,
+        'fault_cause': r.fault_cause,
+        'fault_cause_details': r.fault_cause_details,
+        'reported_at': coalesce(r.reported_at, :now::timestamptz)
+        absent on null returning jsonb
+    ),
     r.row_hash,
     :created_by::uuid,
     :now::timestamptz,
@@ -773,17 +774,18 @@ select
     :actor_name::text,
     :job_id::uuid,
     :request_id::text,
-    jsonb_strip_nulls(jsonb_build_object(
-        'source', 'weekly_report',
-        'external_id', r.external_id,
-        'title', r.title,
-        'ticket_type', coalesce(r.ticket_type, 'maintenance'),
-        'priority', coalesce(r.priority, 'normal'),
-        'status', r.begin_status,
-        'dr_number', r.dr_number,
-        'assigned_to', r.assigned_to,
-        'assigned_contractor_id', r.assigned_contractor_id
-    )),
+    json_object(
+        'source': 'weekly_report',
+        'external_id': r.external_id,
+        'title': r.title,
+        'ticket_type': coalesce(r.ticket_type, 'maintenance'),
+        'priority': coalesce(r.priority, 'normal'),
+        'status': r.begin_status,
+        'dr_number': r.dr_number,
+        'assigned_to': r.assigned_to,
+        'assigned_contractor_id': r.assigned_contractor_id
+        absent on null returning jsonb
+    ),
     jsonb_build_object('report_uid', :report_uid::text, 'row_number', r.row_number)
 from weekly_report_rows as r
 where

@@ -1,7 +1,7 @@
 """Starting the clocks of tickets and measuring them anew, set by set: by hand, on an import, on a sync, by the sweep.
 
 Whoever makes tickets calls `start` in the same unit of work; whoever changes one of `rules.CLOCK_FIELDS` calls
-`follow`. An import of a hundred thousand computes its clocks before it inserts: `planned`.
+`follow`. An import of a hundred thousand computes its clocks before it inserts: `planned`, or `forecasts` ahead of it.
 """
 
 from __future__ import annotations
@@ -65,21 +65,19 @@ def planned(connection: Connection, bounds: Mapping[str, Any], now: datetime) ->
     """Return the clocks of a report's planned tickets, by the names of the insert's parameters.
 
     Parallel arrays as PostgreSQL writes them: to have the driver look at each of half a million numbers would take
-    longer than everything else here. Moments are microseconds since 1970; there is no next check where the time has run
-    out already.
+    longer than everything else here. Moments are microseconds since 1970.
     """
     starts = queries("sla").list_planned_clocks(connection, **bounds, now=now)
     deadlines = calendar.deadlines(
         starts["started"], starts["respond"], starts["resolve"], starts["round_the_clock"], WARNINGS[0]
     )
-    present = calendar.microseconds(now)
     return {
         "clock_rows": starts["row_numbers"],
         "clock_dues": _array(due for _, _, due in deadlines),
         "clock_responses": _array(response for response, _, _ in deadlines),
         "clock_targets": _array(starts["resolve"]),
         "clock_plain": _array(starts["round_the_clock"]),
-        "clock_next_checks": _array(warning if due > present else "null" for _, warning, due in deadlines),
+        "clock_next_checks": _array(warning for _, warning, _ in deadlines),
     }
 
 

@@ -20,6 +20,7 @@ from pydantic_core import to_json
 from sql.database import Connection, joining_in_bulk, queries
 from ticketing.events import TicketEvent, UnitOfWork
 from ticketing.sla import clocks
+from ticketing.sla.forecasts import Forecast
 from ticketing.sla.rules import CLOCK_FIELDS
 from ticketing.status import Facts
 from ticketing.ticket_changes import ASSIGNMENT_FIELDS, CHECKED_FIELDS
@@ -70,14 +71,15 @@ class Batch:
     processed: int
 
 
-def settle(work: UnitOfWork, source: Source, bounds: Bounds, tally: Tally) -> Batch:
+def settle(work: UnitOfWork, source: Source, bounds: Bounds, tally: Tally, forecast: Forecast | None = None) -> Batch:
     """Do what was decided about the rows within bounds, in the transaction that decided it.
 
-    Raises psycopg.IntegrityError where another import has made one of the tickets meanwhile (see `is_overtaken`) or a
-    row breaks a rule of the database.
+    `forecast` has the clocks of all their tickets that may have to be made; without one they are computed here. Raises
+    psycopg.IntegrityError where another import has made one of the tickets meanwhile (see `is_overtaken`) or a row
+    breaks a rule of the database.
     """
     if tally.created:
-        _create(work, source, bounds)
+        _create(work, source, bounds, forecast)
     outcomes = _change(work, source, bounds) if tally.waiting else []
     counts = {
         "created": tally.created,
@@ -134,10 +136,10 @@ def _add_counts(work: UnitOfWork, source: Source, counts: Mapping[str, int]) -> 
     return processed
 
 
-def _create(work: UnitOfWork, source: Source, bounds: Bounds) -> None:
+def _create(work: UnitOfWork, source: Source, bounds: Bounds, forecast: Forecast | None) -> None:
     """Make the planned tickets, each with its steps and the first line of its timeline."""
     statements, connection, within = queries("weekly_reports"), work.connection, bounds.parameters()
-    running = clocks.planned(connection, within, work.now)
+    running = forecast.parameters(work.now) if forecast else clocks.planned(connection, within, work.now)
     with joining_in_bulk(connection):
         statements.insert_planned_tickets(connection, **within, **running, created_by=source.created_by, now=work.now)
     statements.insert_steps_of_planned(connection, **within, now=work.now)

@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from sql.copying import copy_fields
+from ticketing.sla.forecasts import Start
 from ticketing.weekly_reports.changes import begin
 from ticketing.weekly_reports.headers import Columns
 from ticketing.weekly_reports.identity import READING
@@ -42,13 +44,18 @@ class ReadRow:
 
 @dataclass(frozen=True, slots=True)
 class PreparedRow:
-    """A row with everything looked up. `values` are those of the query `copy_rows` but report, outcome and ticket."""
+    """A row with everything looked up.
+
+    `fields` are those of the query `copy_rows` as it takes them, but for report, outcome and ticket; `start` is what
+    the SLA clock of its ticket follows from.
+    """
 
     row_number: int
     external_id: str | None
     row_hash: bytes | None
     verdict: str
-    values: tuple[object, ...]
+    fields: str
+    start: Start
 
 
 class SheetReader:
@@ -96,7 +103,8 @@ class SheetReader:
             _list([problem.as_json() for problem in row.warnings]),
             _list([conflict.as_json()] if conflict else []),
         )
-        return PreparedRow(row.row_number, row.external_id, row.row_hash, verdict, values)
+        start = Start(row.row_number, offer.get("priority"), offer.get("project_id"), offer.get("reported_at"))
+        return PreparedRow(row.row_number, row.external_id, row.row_hash, verdict, copy_fields(values), start)
 
     def _duplicate(self, row: SheetRow) -> Problem | None:
         if row.external_id is None:

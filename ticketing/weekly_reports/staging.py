@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from runtime.identifiers import uuid7
+from sql.copying import copy_fields
 from sql.database import Connection, queries
 from ticketing.events import UnitOfWork
 from ticketing.weekly_reports.headers import Columns
@@ -39,10 +40,10 @@ def stage(connection: Connection, report_id: UUID, rows: Sequence[PreparedRow], 
     `importing.settle` is to create in this same transaction, or that it is unchanged. Else all `ok` rows wait.
     """
     known = _find_known(connection, rows) if settle else None
-    tally = Tally()
+    tally, report = Tally(), str(report_id)
+    lines = [f"{report}\t{row.fields}\t{copy_fields(_settle(row, known, tally))}\n" for row in rows]
     with connection.cursor() as cursor, cursor.copy(queries("weekly_reports").copy_rows.sql) as copy:
-        for row in rows:
-            copy.write_row((report_id, *row.values, *_settle(row, known, tally)))
+        copy.write("".join(lines))
     return tally
 
 
