@@ -13,12 +13,13 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from sql.database import Connection, queries
-from ticketing import ticket_search
+from ticketing import ticket_lists, ticket_search
 from ticketing.errors import NotFound
-from ticketing.paging import MAX_DEPTH, Page, PageRequest, fetch_planned, page_of, place_of, require_depth
+from ticketing.paging import MAX_DEPTH, Page, PageRequest, fetch_planned, page_of, require_depth
 from ticketing.people import Actor, find_project, team_ids_of
 from ticketing.ticket_access import Sight, sees_every_ticket, sight_of
 from ticketing.ticket_input import Position
+from ticketing.ticket_order import Order
 from ticketing.vocabulary import (
     BillingClassification,
     FaultCause,
@@ -120,8 +121,7 @@ def get_ticket(connection: Connection, actor: Actor, ticket_id: UUID) -> dict[st
 
 def read_ticket(connection: Connection, ticket_id: UUID, sight: Sight = EVERYTHING) -> dict[str, Any]:
     """Return a ticket within `sight`, in the shape of TicketView. Raises NotFound."""
-    filters = _parameters(TicketFilter(), project=None)
-    rows = _rows(connection, filters, sight, ticket_id=ticket_id, place=_top(1))
+    rows = _rows(connection, [ticket_id], sight)
     if not rows:
         raise no_such_ticket(ticket_id)
     return rows[0]
@@ -136,32 +136,39 @@ def enrich(connection: Connection, ticket_id: UUID) -> dict[str, Any]:
 
 
 def list_tickets(
-    connection: Connection, actor: Actor, wanted: TicketFilter, request: PageRequest, *, depth: int = MAX_DEPTH
+    connection: Connection,
+    actor: Actor,
+    wanted: TicketFilter,
+    request: PageRequest,
+    *,
+    order: Order = Order.NEWEST,
+    depth: int = MAX_DEPTH,
 ) -> Page:
-    """Return a page of the tickets that the actor may see, newest first, in the shape of TicketView.
+    """Return a page of the tickets that the actor may see, in the order asked for, in the shape of TicketView.
 
-    What is searched for by its very number comes before what is newer. `depth` is how far the list is counted and
-    numbered, unless it is searched. Raises InvalidInput for a cursor that is none, and for a page by number that lies
-    too deep.
+    A search has an order of its own: what is searched for by its very number, then the newest. `depth` is how far the
+    list is counted and numbered, unless it is searched. Raises InvalidInput for a cursor that is none of this order,
+    and for a page by number that lies too deep.
     """
-    place = {**request.place(), "row_skip": request.skip}
     sight = load_sight(connection, actor)
-    filters = filter_parameters(connection, wanted)
+    narrowed = {**filter_parameters(connection, wanted), **sight.parameters()}
     if wanted.search and wanted.search.strip():
-        return _search(connection, filters, sight, wanted.search, request)
-    counted = _count(connection, filters, sight, depth)
-    require_depth(request, counted, depth=depth)
-    rows = _rows(connection, filters, sight, place=place)
-    return page_of(rows, request, counted=counted, depth=depth)
+        return _search(connection, narrowed, sight, wanted.search, request)
+    found = ticket_lists.find(connection, narrowed, order, request, depth=depth)
+    shown, more = found.places[: request.size], len(found.places) > request.size
+    return Page(
+        rows=_rows(connection, [place.id for place in shown], sight),
+        request=request,
+        total=min(found.counted, depth),
+        total_is_capped=found.counted > depth,
+        next_cursor=shown[-1].cursor(order) if more else None,
+    )
 
 
-def _search(connection: Connection, filters: dict[str, Any], sight: Sight, search: str, request: PageRequest) -> Page:
-    matches = ticket_search.find(connection, search, {**filters, **sight.parameters()}, request)
+def _search(connection: Connection, narrowed: dict[str, Any], sight: Sight, search: str, request: PageRequest) -> Page:
+    matches = ticket_search.find(connection, search, narrowed, request)
     require_depth(request, matches.counted, depth=ticket_search.MAX_COUNTED)
-    top = _top(len(matches.ids))
-    rows = _rows(connection, filters, sight, ticket_ids=matches.ids, place=top) if matches.ids else []
-    place = {ticket_id: number for number, ticket_id in enumerate(matches.ids)}
-    rows.sort(key=lambda row: place[row["id"]])
+    rows = _rows(connection, matches.ids, sight)
     return page_of(rows, request, counted=matches.counted, depth=ticket_search.MAX_COUNTED)
 
 
@@ -196,27 +203,14 @@ def no_such_ticket(ticket_id: UUID) -> NotFound:
     return NotFound(f"Ticket {ticket_id} not found", details={"ticket_id": str(ticket_id)})
 
 
-def _rows(
-    connection: Connection,
-    filters: dict[str, Any],
-    sight: Sight,
-    *,
-    place: dict[str, Any],
-    ticket_id: UUID | None = None,
-    ticket_ids: list[UUID] | None = None,
-) -> list[dict[str, Any]]:
-    parameters = {**filters, **sight.parameters(), **place, "ticket_id": ticket_id, "ticket_ids": ticket_ids}
-    return fetch_planned(connection, queries("tickets").list_tickets, **parameters)
-
-
-def _top(rows: int) -> dict[str, Any]:
-    return {**place_of(None, rows), "row_skip": 0}
-
-
-def _count(connection: Connection, filters: dict[str, Any], sight: Sight, depth: int) -> int:
-    parameters = {**filters, **sight.parameters(), "most": depth + 1}
-    counted = fetch_planned(connection, queries("tickets").count_tickets, **parameters)
-    return int(counted[0]["count"])
+def _rows(connection: Connection, ticket_ids: list[UUID], sight: Sight) -> list[dict[str, Any]]:
+    """Return tickets in the order in which they are named; those out of sight are left out."""
+    if not ticket_ids:
+        return []
+    parameters = {"ticket_ids": ticket_ids, **sight.parameters()}
+    rows = fetch_planned(connection, queries("tickets").list_tickets, **parameters)
+    place = {ticket_id: number for number, ticket_id in enumerate(ticket_ids)}
+    return sorted(rows, key=lambda row: place[row["id"]])
 
 
 def _parameters(wanted: TicketFilter, project: UUID | None) -> dict[str, Any]:

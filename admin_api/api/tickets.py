@@ -19,6 +19,7 @@ from admin_api.versions import expected_versions, expected_versions_or_body, wit
 from ticketing import ticket_views, tickets
 from ticketing.paging import MAX_DEPTH, MAX_ROWS, PageRequest
 from ticketing.ticket_input import NewTicket, TicketChanges
+from ticketing.ticket_order import Order, order_named
 from ticketing.ticket_search import LONGEST_SEARCH
 from ticketing.ticket_views import TicketFilter, TicketView
 from ticketing.vocabulary import Priority, Source, Status, TicketType
@@ -46,7 +47,23 @@ class Paging(BaseModel):
         return PageRequest.of(page=self.page, size=self.page_size, cursor=self.cursor)
 
 
-class TicketQuery(Paging):
+class Sorting(Paging):
+    """Where a list of tickets begins, and what comes first in it."""
+
+    sort: str | None = Field(
+        default=None,
+        description=f"One of {', '.join(Order)}: {Order.CHANGED} last, {Order.DUE} soonest by the SLA, {Order.PRIORITY}"
+        f" the most urgent and of those the oldest; anything else is {Order.NEWEST}. A search has an order of its own,"
+        " and a cursor belongs to the order of its list",
+    )
+
+    @property
+    def order(self) -> Order:
+        """The order that is asked for."""
+        return order_named(self.sort)
+
+
+class TicketQuery(Sorting):
     """Which tickets a list shows: every filter is an exact match but `search`."""
 
     status: Annotated[Status | None, _Unset] = None
@@ -66,8 +83,8 @@ class TicketQuery(Paging):
     )
 
     def filter(self) -> TicketFilter:
-        """Return the filter, without the paging."""
-        return TicketFilter(**self.model_dump(exclude=set(Paging.model_fields)))
+        """Return the filter, without order and paging."""
+        return TicketFilter(**self.model_dump(exclude=set(Sorting.model_fields)))
 
 
 class DetailQuery(BaseModel):
@@ -96,7 +113,7 @@ class TicketAnswer(Success):
 
 
 class TicketPage(Success):
-    """A page of tickets, newest first."""
+    """A page of tickets, newest first unless `sort` says otherwise."""
 
     data: list[TicketView]
     pagination: Pagination
@@ -127,9 +144,9 @@ class TicketTimeline(Success):
 @api.get("/tickets", responses={200: TicketPage})
 @requires.signed_in()
 def list_tickets(query: TicketQuery) -> Response:
-    """List the tickets that you may see, newest first."""
+    """List the tickets that you may see, newest first unless `sort` says otherwise."""
     with platform().read() as connection:
-        page = ticket_views.list_tickets(connection, actor(), query.filter(), query.request())
+        page = ticket_views.list_tickets(connection, actor(), query.filter(), query.request(), order=query.order)
     return success(page.rows, pagination=page.pagination())
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import render_template, request, url_for
 
-from admin_api.api.tickets import Paging, TicketQuery
+from admin_api.api.tickets import Sorting, TicketQuery
 from admin_api.auth import requires
 from admin_api.console.choices import Choices, load_choices
 from admin_api.console.forms import query_of
@@ -22,6 +22,7 @@ from admin_api.context import actor, platform
 from sql.database import Connection
 from ticketing import ticket_views
 from ticketing.paging import Page, PageRequest
+from ticketing.ticket_order import Order, order_named
 from ticketing.vocabulary import TERMINAL_STATUSES, Priority, Source, Status, TicketType
 
 pages = ConsolePages("tickets")
@@ -29,16 +30,23 @@ pages = ConsolePages("tickets")
 ON_BOARD = tuple(status for status in Status if status not in TERMINAL_STATUSES)
 CARDS = 12
 COUNTED = 500
-_PLACE = ("page", "pageSize", "cursor")
+# How the console says what comes first.
+ORDERS = {
+    Order.NEWEST: "Newest first",
+    Order.OLDEST: "Oldest first",
+    Order.CHANGED: "Changed last first",
+    Order.DUE: "SLA due soonest first",
+    Order.PRIORITY: "Most urgent first",
+}
 
 
 @pages.page("/tickets")
 @requires.signed_in()
 def list_tickets() -> str:
-    """List the tickets that match, newest first."""
+    """List the tickets that match, in the order that the address names."""
     query = query_of(TicketQuery)
     with platform().read() as connection:
-        page = ticket_views.list_tickets(connection, actor(), query.filter(), query.request())
+        page = ticket_views.list_tickets(connection, actor(), query.filter(), query.request(), order=query.order)
         rows = rows_of(connection, page.rows)
         choices = load_choices(connection)
     ticked = set(request.form.getlist("ids"))
@@ -60,13 +68,14 @@ def show_board() -> str:
 
 
 def _columns(connection: Connection, query: TicketQuery, statuses: Iterable[Status]) -> list[dict[str, Any]]:
-    """Return the newest tickets in each status with how many there are, counted no further than COUNTED."""
+    """Return the first tickets in each status with how many there are, counted no further than COUNTED."""
     pages = {
         status: ticket_views.list_tickets(
             connection,
             actor(),
             query.model_copy(update={"status": status}).filter(),
             PageRequest(size=CARDS),
+            order=query.order,
             depth=COUNTED,
         )
         for status in statuses
@@ -84,26 +93,40 @@ def _columns(connection: Connection, query: TicketQuery, statuses: Iterable[Stat
 
 
 def address_of(view: str, **changes: Any) -> str:
-    """Return the address of the list or the board with the filters in hand, some of them changed; None takes one out.
+    """Return the address of the list or the board with the filters and the order in hand, some of them changed.
 
-    The place in a list is not kept.
+    None takes one out. The place in a list is not kept.
     """
-    kept = {name: value for name, value in request.args.items() if value and name in filter_names()}
-    wanted = {name: value for name, value in (kept | changes).items() if value is not None}
+    wanted = {name: value for name, value in (_active() | _sorted() | changes).items() if value is not None}
     return url_for(f"console_tickets.{view}", **wanted)
 
 
 def filter_names() -> frozenset[str]:
     """Return the names of the filters of a list of tickets."""
-    return frozenset(TicketQuery.model_fields) - frozenset(Paging.model_fields)
+    return frozenset(TicketQuery.model_fields) - frozenset(Sorting.model_fields)
+
+
+def _active() -> dict[str, str]:
+    """Return the filters that are set."""
+    return {name: value for name, value in request.args.items() if value and name in filter_names()}
+
+
+def _sorted() -> dict[str, str]:
+    """Return the order as an address has it: the usual one needs no name."""
+    order = order_named(request.args.get("sort"))
+    return {} if order is Order.NEWEST else {"sort": order.value}
 
 
 def _around(query: TicketQuery, choices: Choices) -> dict[str, Any]:
     """Return what the list and the board need besides tickets: the filters that are set, and what to choose from."""
-    active = {name: value for name, value in request.args.items() if value and name in filter_names()}
+    active = _active()
     me = actor().user_id
     return {
         "active": active,
+        "kept": active | _sorted(),
+        "order": query.order.value,
+        "orders": [(order.value, said) for order, said in ORDERS.items()],
+        "order_said": ORDERS[query.order],
         "narrowing": len(active.keys() - {"search"}),
         "choices": choices,
         "statuses": [status.value for status in Status],

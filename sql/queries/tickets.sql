@@ -1,5 +1,5 @@
--- name: list_tickets(ticket_id, ticket_ids, status, ticket_type, priority, source, assigned_to, assigned_team_id, project, dr_number, qa_ready, sla_breached, see_all, see_user, see_contractor, see_teams, after_at, after_id, row_limit, row_skip)
--- Reads tickets as the API shows them, newest first. Every filter may be null; run it unprepared (paging.fetch_planned).
+-- name: list_tickets(ticket_ids, see_all, see_user, see_contractor, see_teams)
+-- Reads tickets as the API shows them, in no order. Run it unprepared (paging.fetch_planned).
 select
     t.id,
     t.ticket_uid,
@@ -53,30 +53,16 @@ select
 from tickets as t
 left join users as u on t.assigned_to = u.id
 where
-    (:ticket_id::uuid is null or t.id = :ticket_id::uuid)
-    and (:ticket_ids::uuid [] is null or t.id = any(:ticket_ids::uuid []))
-    and (:status::text is null or t.status = :status::text)
-    and (:ticket_type::text is null or t.ticket_type = :ticket_type::text)
-    and (:priority::text is null or t.priority = :priority::text)
-    and (:source::text is null or t.source = :source::text)
-    and (:assigned_to::uuid is null or t.assigned_to = :assigned_to::uuid)
-    and (:assigned_team_id::uuid is null or t.assigned_team_id = :assigned_team_id::uuid)
-    and (:project::uuid is null or t.project_id = :project::uuid)
-    and (:dr_number::text is null or t.dr_number = :dr_number::text)
-    and (:qa_ready::boolean is null or t.qa_ready = :qa_ready::boolean)
-    and (:sla_breached::boolean is null or t.sla_breached = :sla_breached::boolean)
+    t.id = any(:ticket_ids::uuid [])
     and (
         :see_all::boolean
         or t.assigned_to = :see_user::uuid
         or t.assigned_contractor_id = :see_contractor::uuid
         or t.assigned_team_id = any(:see_teams::uuid [])
-    )
-    and (:after_at::timestamptz is null or (t.created_at, t.id) < (:after_at::timestamptz, :after_id::uuid))
-order by t.created_at desc, t.id desc
-limit :row_limit::bigint offset :row_skip::bigint;
+    );
 
--- name: count_tickets(status, ticket_type, priority, source, assigned_to, assigned_team_id, project, dr_number, qa_ready, sla_breached, see_all, see_user, see_contractor, see_teams, most)$
--- Counts the tickets that list_tickets would list, but no further than `most`: a total must not cost a scan.
+-- name: count_tickets(clock_runs, status, ticket_type, priority, source, assigned_to, assigned_team_id, project, dr_number, qa_ready, sla_breached, see_all, see_user, see_contractor, see_teams, most)$
+-- Counts the tickets that match, but no further than `most`: a total must not cost a scan. Unprepared, as the others.
 select count(*)
 from (
     select 1
@@ -98,8 +84,155 @@ from (
             or t.assigned_contractor_id = :see_contractor::uuid
             or t.assigned_team_id = any(:see_teams::uuid [])
         )
+        and (
+            :clock_runs::boolean is null
+            or (t.sla_due_at is not null and t.status not in ('closed', 'cancelled')) = :clock_runs::boolean
+        )
     limit :most::bigint
 ) as counted;
+
+-- name: find_few_tickets(sorted_by, newest_first, own, clock_runs, status, ticket_type, priority, source, assigned_to, assigned_team_id, project, dr_number, qa_ready, sla_breached, see_all, see_user, see_contractor, see_teams, after_part, after_at, after_id, most, row_limit, row_skip)
+-- Counts the tickets that match, but no further than `most`, and finds a page of them where they are fewer than that:
+-- all of them are read and sorted, for where few match an index of the order would be walked from end to end. One row
+-- at least. Every filter may be null; run it unprepared (paging.fetch_planned).
+-- What is somebody's `own`, or of one drop, is found by that and its other filters are asked of each: written so that
+-- no index helps with them, or the planner would read a hundred thousand entries to spare it a thousand tickets.
+with matching as materialized (
+    select
+        t.id,
+        case :sorted_by::text
+            when 'priority' then array_position(array['critical', 'urgent', 'high', 'normal', 'low'], t.priority)
+            when 'due'
+                then case when t.sla_due_at is not null and t.status not in ('closed', 'cancelled') then 1 else 2 end
+            else 1
+        end as part,
+        case
+            when :sorted_by::text = 'changed' then t.updated_at
+            when :sorted_by::text = 'due' and t.status not in ('closed', 'cancelled')
+                then coalesce(t.sla_due_at, t.created_at)
+            else t.created_at
+        end as at
+    from tickets as t
+    where
+        (:own::boolean or :status::text is null or t.status = :status::text)
+        and (:own::boolean or :ticket_type::text is null or t.ticket_type = :ticket_type::text)
+        and (:own::boolean or :priority::text is null or t.priority = :priority::text)
+        and (:own::boolean or :source::text is null or t.source = :source::text)
+        and (:own::boolean or :project::uuid is null or t.project_id = :project::uuid)
+        and (:own::boolean or :qa_ready::boolean is null or t.qa_ready = :qa_ready::boolean)
+        and (:own::boolean or :sla_breached::boolean is null or t.sla_breached = :sla_breached::boolean)
+        and (
+            not :own::boolean
+            or (t.status, t.ticket_type, t.priority, t.source, t.project_id, t.qa_ready, t.sla_breached)
+            is not distinct from (
+                coalesce(:status::text, t.status), coalesce(:ticket_type::text, t.ticket_type),
+                coalesce(:priority::text, t.priority), coalesce(:source::text, t.source),
+                coalesce(:project::uuid, t.project_id), coalesce(:qa_ready::boolean, t.qa_ready),
+                coalesce(:sla_breached::boolean, t.sla_breached)
+            )
+        )
+        and (:assigned_to::uuid is null or t.assigned_to = :assigned_to::uuid)
+        and (:assigned_team_id::uuid is null or t.assigned_team_id = :assigned_team_id::uuid)
+        and (:dr_number::text is null or t.dr_number = :dr_number::text)
+        and (
+            :see_all::boolean
+            or t.assigned_to = :see_user::uuid
+            or t.assigned_contractor_id = :see_contractor::uuid
+            or t.assigned_team_id = any(:see_teams::uuid [])
+        )
+        and (
+            :clock_runs::boolean is null
+            or (t.sla_due_at is not null and t.status not in ('closed', 'cancelled')) = :clock_runs::boolean
+        )
+    limit :most::bigint
+),
+
+page as (
+    select
+        id,
+        part,
+        at,
+        row_number() over (
+            order by
+                part,
+                case when :newest_first::boolean then at end desc,
+                case when :newest_first::boolean then id end desc,
+                at,
+                id
+        ) as place
+    from matching
+    where
+        (select count(*) from matching) < :most::bigint
+        and (
+            :after_id::uuid is null
+            or case
+                when :newest_first::boolean then (at, id) < (:after_at::timestamptz, :after_id::uuid)
+                else (part, at, id) > (:after_part::integer, :after_at::timestamptz, :after_id::uuid)
+            end
+        )
+    order by place
+    limit :row_limit::bigint offset :row_skip::bigint
+)
+
+select
+    counted.counted,
+    page.id,
+    page.part,
+    page.at
+from (select count(*) as counted from matching) as counted
+left join page on true
+order by page.place;
+
+-- name: walk_tickets(sorted_by, newest_first, clock_runs, status, ticket_type, priority, source, assigned_to, assigned_team_id, project, dr_number, qa_ready, sla_breached, see_all, see_user, see_contractor, see_teams, after_at, after_id, row_limit, row_skip)
+-- Finds a page of the tickets that match where many do, along an index of the order; `at` is what they are sorted by.
+-- Every filter may be null; run it unprepared (paging.fetch_planned), which leaves one column of each `case`.
+select
+    t.id,
+    t.at
+from (
+    select
+        ticket.*,
+        case :sorted_by::text
+            when 'changed' then ticket.updated_at
+            when 'due' then ticket.sla_due_at
+            else ticket.created_at
+        end as at
+    from tickets as ticket
+) as t
+where
+    (:status::text is null or t.status = :status::text)
+    and (:ticket_type::text is null or t.ticket_type = :ticket_type::text)
+    and (:priority::text is null or t.priority = :priority::text)
+    and (:source::text is null or t.source = :source::text)
+    and (:assigned_to::uuid is null or t.assigned_to = :assigned_to::uuid)
+    and (:assigned_team_id::uuid is null or t.assigned_team_id = :assigned_team_id::uuid)
+    and (:project::uuid is null or t.project_id = :project::uuid)
+    and (:dr_number::text is null or t.dr_number = :dr_number::text)
+    and (:qa_ready::boolean is null or t.qa_ready = :qa_ready::boolean)
+    and (:sla_breached::boolean is null or t.sla_breached = :sla_breached::boolean)
+    and (
+        :see_all::boolean
+        or t.assigned_to = :see_user::uuid
+        or t.assigned_contractor_id = :see_contractor::uuid
+        or t.assigned_team_id = any(:see_teams::uuid [])
+    )
+    and (
+        :clock_runs::boolean is null
+        or (t.sla_due_at is not null and t.status not in ('closed', 'cancelled')) = :clock_runs::boolean
+    )
+    and (
+        :after_id::uuid is null
+        or case
+            when :newest_first::boolean then (t.at, t.id) < (:after_at::timestamptz, :after_id::uuid)
+            else (t.at, t.id) > (:after_at::timestamptz, :after_id::uuid)
+        end
+    )
+order by
+    case when :newest_first::boolean then t.at end desc,
+    case when :newest_first::boolean then t.id end desc,
+    t.at,
+    t.id
+limit :row_limit::bigint offset :row_skip::bigint;
 
 -- name: lock_ticket(ticket_id, see_all, see_user, see_contractor, see_teams)^
 -- Takes a ticket for changing: whoever else wants to change it, or to add to it, waits until this transaction ends. So

@@ -14,7 +14,7 @@ from tests.factories import make_contractor, make_team, make_user
 from tests.factories_access import make_api_key
 from tests.factories_sla import create
 from tests.running import run_jobs
-from ticketing import ticket_views
+from ticketing import ticket_lists, ticket_views
 from ticketing.ticket_views import read_ticket
 
 if TYPE_CHECKING:
@@ -143,12 +143,60 @@ class TestLooking:
     ) -> None:
         asked: list[str] = []
         real = ticket_views.fetch_planned
-        monkeypatch.setattr(ticket_views, "fetch_planned", lambda *a, **k: (asked.append("x"), real(*a, **k))[1])
+        for module in (ticket_views, ticket_lists):
+            monkeypatch.setattr(module, "fetch_planned", lambda *a, **k: (asked.append("x"), real(*a, **k))[1])
         for _ in range(3):
             create(platform)
         asked.clear()
         text_of(manager, LIST)
-        assert len(asked) == 2
+        assert len(asked) == 3
+
+
+class TestSorting:
+    @pytest.fixture
+    def three(self, platform: Platform) -> list[dict[str, Any]]:
+        return [create(platform, priority=priority) for priority in ("low", "critical", "normal")]
+
+    def order_of(self, text: str, tickets: list[dict[str, Any]]) -> list[int]:
+        places = [text.index(ticket["ticket_uid"]) for ticket in tickets]
+        return sorted(range(len(tickets)), key=places.__getitem__)
+
+    @pytest.mark.parametrize(
+        ("address", "order"),
+        [(LIST, [2, 1, 0]), (f"{LIST}?sort=oldest", [0, 1, 2]), (f"{LIST}?sort=priority", [1, 2, 0])],
+    )
+    def test_the_order_is_the_one_of_the_address(
+        self, manager: FlaskClient, three: list[dict[str, Any]], address: str, order: list[int]
+    ) -> None:
+        assert self.order_of(text_of(manager, address), three) == order
+
+    def test_a_heading_says_how_the_list_is_sorted_and_sorts_it(
+        self, manager: FlaskClient, three: list[dict[str, Any]]
+    ) -> None:
+        assert three
+        text = text_of(manager, f"{LIST}?priority=low")
+        assert re.search(r'aria-sort="descending"><a class="sorts" href="[^"]*priority=low[^"]*sort=oldest', text)
+        assert text.count("aria-sort") == 1
+        for sort, direction, label in (("due", "ascending", "SLA"), ("changed", "descending", "Changed")):
+            text = text_of(manager, f"{LIST}?sort={sort}")
+            assert re.search(rf'aria-sort="{direction}"><a class="sorts" href="[^"]*sort={sort}"[^>]*>{label}', text)
+            assert f'<option value="{sort}" selected>' in text
+
+    def test_the_order_stays_with_filters_pages_and_the_board(
+        self, manager: FlaskClient, three: list[dict[str, Any]]
+    ) -> None:
+        text = text_of(manager, f"{LIST}?sort=priority&pageSize=1")
+        (onwards,) = re.findall(r'rel="next" href="([^"]+)"', text)
+        assert "sort=priority" in onwards
+        board = text_of(manager, f"{BOARD}?sort=priority")
+        assert self.order_of(board, three) == [1, 2, 0]
+        assert "most urgent first" in board
+        assert f"{LIST}?sort=priority" in board
+
+    def test_a_search_keeps_its_own_order(self, manager: FlaskClient, three: list[dict[str, Any]]) -> None:
+        text = text_of(manager, f"{LIST}?search={three[0]['ticket_uid']}&sort=priority")
+        assert "aria-sort" not in text
+        assert 'name="sort"' not in text
 
 
 class TestActingOnMany:
