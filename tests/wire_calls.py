@@ -130,6 +130,7 @@ READINESS = (
     Call("POST /tickets/{ready}/qa-readiness-check", shape="Check", raw=b"{", equal={"checked_by": None}),
     Call("GET /tickets/{ready}/qa-readiness", shape="Readiness", equal={"next_action": "Ticket is ready for QA"}),
     Call("GET /tickets/{ready}", shape="Ticket", equal={"qa_ready": True}),
+    Call("PUT /tickets/{ticket}", 409, "CONDITION_NOT_MET", body={"qa_ready": True}),
     Call("POST /tickets/{ready}/qa-readiness-check", 422, INVALID, body={"checked_by": "user123"}),
     Call("POST /tickets/{nonsense}/qa-readiness-check", 422, INVALID, says="Invalid ticket ID format"),
     Call("POST /tickets/{unknown}/qa-readiness-check", 404, "NOT_FOUND"),

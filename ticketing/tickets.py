@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sql.database import queries
-from ticketing.errors import AlreadyExists, Forbidden, InvalidInput, StaleWrite
+from ticketing.errors import AlreadyExists, ConditionNotMet, Forbidden, InvalidInput, StaleWrite
 from ticketing.events import UnitOfWork
 from ticketing.guarantee.classification import follow_change
 from ticketing.people import acting_user, resolve_references
@@ -231,6 +231,7 @@ def _move_and_write(
     details: dict[str, Any] = dict(cause or {}) | ({"reason": reason} if reason else {})
     closed_by = None
     _require_cause_kept(ticket, changed)
+    _require_no_claim_of_readiness(changed)
     if target != ticket["status"]:
         facts = _facts(work, ticket, changed, reason)
         require_move(ticket["status"], target, replace(facts, by_handover=by_handover))
@@ -255,6 +256,13 @@ def _require_cause_kept(ticket: Mapping[str, Any], changed: Mapping[str, Any]) -
     if loses_cause and ticket["status"] == Status.CLOSED and ticket["ticket_type"] in FAULT_TYPES:
         problem = "a fault that is closed keeps a cause; name another one instead"
         raise InvalidInput(f"fault_cause: {problem}", details={"fault_cause": problem})
+
+
+def _require_no_claim_of_readiness(changed: Mapping[str, Any]) -> None:
+    """Raise ConditionNotMet where somebody calls a ticket ready for QA: that follows the newest check, and no word."""
+    if changed.get("qa_ready"):
+        message = "Run the readiness check: only one that passes makes a ticket ready for QA"
+        raise ConditionNotMet(message, details={"missing": [{"condition": "qa_readiness", "message": message}]})
 
 
 def _facts(work: UnitOfWork, ticket: Mapping[str, Any], changed: Mapping[str, Any], reason: str | None) -> Facts:

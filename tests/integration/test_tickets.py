@@ -358,16 +358,25 @@ class TestMoving:
         assert start() == ["qa_readiness"]
         make_readiness_check(connection, ticket["id"], checked_at=clock.now())
         assert start(ont_serial="ALCL1") == ["qa_readiness"]
-        update(platform, manager, ticket["id"], qa_ready=True)
         clock.advance(timedelta(minutes=1))
         assert update(platform, manager, ticket["id"], ont_serial="ALCL2")["qa_ready"] is False
         assert events(connection, ticket["id"])[-1]["event_type"] == "qa_readiness_withdrawn"
-        # Saying that it is ready does not make it so.
-        update(platform, manager, ticket["id"], qa_ready=True)
         assert start() == ["qa_readiness"]
         clock.advance(timedelta(minutes=1))
         make_readiness_check(connection, ticket["id"], checked_at=clock.now())
         assert update(platform, manager, ticket["id"], status="qa_in_progress")["status"] == "qa_in_progress"
+
+    def test_only_the_check_makes_a_ticket_ready(
+        self, platform: Platform, connection: Connection, manager: Actor, clock: FixedClock
+    ) -> None:
+        ticket = make_ticket(connection, status="pending_qa", created_at=NOON)
+        with pytest.raises(ConditionNotMet) as caught:
+            update(platform, manager, ticket["id"], qa_ready=True, title="Not saved either")
+        assert missing(caught.value) == ["qa_readiness"]
+        make_readiness_check(connection, ticket["id"], checked_at=clock.now())
+        assert update(platform, manager, ticket["id"], qa_ready=True)["qa_ready"] is True
+        assert update(platform, manager, ticket["id"], qa_ready=False)["qa_ready"] is False
+        assert events(connection, ticket["id"])[-1]["after"] == {"qa_ready": False}
 
     def test_a_failed_check_after_a_passed_one_keeps_qa_shut(
         self, platform: Platform, connection: Connection, manager: Actor

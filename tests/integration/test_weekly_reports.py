@@ -14,6 +14,7 @@ from jobs.kinds.import_weekly_report import confirm, dismiss
 from jobs.outcomes import JobCancelled
 from sql.database import queries
 from tests.factories import make_contractor, make_drop, make_project, make_user
+from tests.factories_tickets import make_readiness_check
 from tests.factories_weekly import import_report, upload_report, weekly_row, weekly_workbook
 from tests.races import race
 from tests.running import run_jobs
@@ -342,7 +343,8 @@ def test_an_assignee_that_turns_up_later_assigns(platform: Platform) -> None:
 
 def test_a_checked_field_that_changes_withdraws_readiness(platform: Platform) -> None:
     import_report(platform, weekly_row(Zone=3))
-    change(platform, qa_ready=True)
+    with platform.read() as connection:
+        make_readiness_check(connection, ticket(platform)["id"])
     import_report(platform, weekly_row(Zone=4))
     made = ticket(platform)
     assert made["qa_ready"] is False
