@@ -113,6 +113,11 @@ class Page:
     total_is_capped: bool
     next_cursor: str | None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the list has no other rows: they need not be counted apart."""
+        return self.next_cursor is None and not self.request.cursor and not self.request.skip
+
     def pagination(self) -> dict[str, Any]:
         """Return the `pagination` object of the wire contract, with the cursor to go on."""
         return {

@@ -32,7 +32,7 @@ class Choices:
     find: str
 
 
-def load_choices(connection: Connection) -> Choices:
+def load_choices(connection: Connection, *, projects_too: bool = True) -> Choices:
     """Read what whoever is signed in may choose from, each list by name and as long as a list may be.
 
     Who works on site chooses no people or companies. `find` of the address narrows what would be too long.
@@ -43,7 +43,7 @@ def load_choices(connection: Connection) -> Choices:
     people = directory.list_users(connection, wanted, search=find) if inside else none
     companies = directory.list_contractors(connection, wanted, search=find) if inside else none
     teams = list_teams(connection, actor(), TeamFilter(is_active=True, search=find), wanted)
-    projects = directory.list_projects(connection, wanted)
+    projects = directory.list_projects(connection, wanted) if projects_too else none
     return Choices(
         people=_options(people),
         companies=_options(companies),

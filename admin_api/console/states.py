@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from markupsafe import Markup
 
 from admin_api.console.icons import icon
@@ -98,6 +100,8 @@ _STATES: dict[str, tuple[str, str]] = {
 _PLAIN = ("secondary", "circle")
 
 
+# By type too: a text and markup of the same letters are equal, and only the text is escaped.
+@functools.lru_cache(maxsize=1_000, typed=True)
 def state(name: str | None, said: str | None = None) -> Markup:
     """Return a state as a badge: its icon, and its word or what is `said` instead."""
     tone, drawing = _STATES.get(name or "", _PLAIN)

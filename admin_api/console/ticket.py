@@ -20,7 +20,7 @@ from admin_api.console.happenings import told
 from admin_api.console.pages import ConsolePages, done, may
 from admin_api.console.ticket_moves import moves_for
 from admin_api.console.ticket_panels import panels_of
-from admin_api.console.ticket_rows import rows_of
+from admin_api.console.ticket_rows import row_of
 from admin_api.console.ticket_stale import take_over_untouched
 from admin_api.console.wording import words
 from admin_api.context import actor, now, platform, unit_of_work
@@ -33,6 +33,7 @@ from ticketing.faults.service import Attribution
 from ticketing.notes import views as notes
 from ticketing.notes.rules import may_change
 from ticketing.paging import PageRequest
+from ticketing.seen_tickets import SeenTicket, see
 from ticketing.sla import service as sla
 from ticketing.sla.service import MAY_PAUSE, PauseRequest
 from ticketing.ticket_access import MAY_CHANGE, may_set, sees_every_ticket
@@ -66,16 +67,19 @@ def show_ticket(ticket_id: str) -> str:
     wanted = ticket_id_of(ticket_id)
     take_over_untouched()
     with platform().read() as connection:
-        [ticket] = rows_of(connection, [ticket_views.get_ticket(connection, actor(), wanted)])
+        ticket = see(connection, actor(), wanted)
+        clock = sla.show(connection, actor(), ticket, now())
+        names = directory.names_of(connection, [ticket.row[field] for field in ASSIGNEE_FIELDS if ticket.row[field]])
         shown = {
-            "clock": sla.show(connection, actor(), wanted, now()),
+            "ticket": row_of(ticket.row, clock, names),
+            "clock": clock,
             "around": ticket_views.enrich(connection, wanted),
-            **_forms(connection, ticket),
-            **_notes(connection, wanted),
-            **_timeline(connection, wanted),
+            **_forms(connection, ticket.row, names),
+            **_notes(connection, ticket),
+            **_timeline(connection, ticket),
             **panels_of(connection, ticket),
         }
-    return render_template("console/ticket.html", ticket=ticket, **shown)
+    return render_template("console/ticket.html", **shown)
 
 
 @pages.action("/tickets/<ticket_id>/move/<status>", again=show_ticket)
@@ -155,44 +159,43 @@ def here(ticket_id: UUID, **changes: Any) -> str:
     return url_for("console_ticket.show_ticket", ticket_id=ticket_id, **wanted)
 
 
-def _notes(connection: Connection, ticket_id: UUID) -> dict[str, Any]:
+def _notes(connection: Connection, ticket: SeenTicket) -> dict[str, Any]:
     part = PageRequest(size=NOTES, cursor=request.args.get("notes") or None)
-    listed = notes.list_notes(connection, actor(), ticket_id, None, part)
+    listed = notes.list_notes(connection, actor(), ticket, None, part)
     return {
         "notes": [
             {**note, "may_change": may_change(actor(), note), "seen": version(note["updated_at"])}
             for note in listed.rows
         ],
         "notes_total": listed.summary["total"],
-        "older_notes": here(ticket_id, notes=listed.next_cursor) if listed.next_cursor else None,
+        "older_notes": here(ticket.id, notes=listed.next_cursor) if listed.next_cursor else None,
     }
 
 
-def _timeline(connection: Connection, ticket_id: UUID) -> dict[str, Any]:
+def _timeline(connection: Connection, ticket: SeenTicket) -> dict[str, Any]:
     query = query_of(TimelineQuery)
     narrowing = ActivityFilter(kind=query.kind, type=query.type, source=query.source)
     part = PageRequest(size=ACTIVITIES, cursor=query.cursor)
-    found = timeline.read_timeline(connection, actor(), ticket_id, narrowing, part)
+    found = timeline.read_timeline(connection, actor(), ticket, narrowing, part)
     inside = sees_every_ticket(actor())
     return {
         "timeline": found,
         "happened": told(found),
         "kind": query.kind,
         "kinds": [
-            (kind, said, here(ticket_id, kind=kind, cursor=None))
+            (kind, said, here(ticket.id, kind=kind, cursor=None))
             for kind, said in KINDS.items()
             if inside or kind not in _FOR_INSIDE
         ],
-        "all_kinds": here(ticket_id, kind=None, cursor=None),
+        "all_kinds": here(ticket.id, kind=None, cursor=None),
         "drawings": DRAWINGS,
-        "older": here(ticket_id, cursor=found.next_cursor) if found.next_cursor else None,
+        "older": here(ticket.id, cursor=found.next_cursor) if found.next_cursor else None,
     }
 
 
-def _forms(connection: Connection, ticket: Mapping[str, Any]) -> dict[str, Any]:
+def _forms(connection: Connection, ticket: Mapping[str, Any], names: Mapping[UUID, str]) -> dict[str, Any]:
     """Return what the forms offer, to those who may use them."""
-    status, choices = ticket["status"], load_choices(connection)
-    names = directory.names_of(connection, [ticket[field] for field in ASSIGNEE_FIELDS if ticket[field]])
+    status, choices = ticket["status"], load_choices(connection, projects_too=False)
     offered = {"assigned_to": choices.people, "assigned_contractor_id": choices.companies}
     offered["assigned_team_id"] = choices.teams
     return {

@@ -22,6 +22,7 @@ from ticketing.handover.rules import PENDING
 from ticketing.paging import MAX_ROWS, PageRequest
 from ticketing.readiness.rules import CHECKS
 from ticketing.risks.views import RiskFilter, RiskListRequest, list_risks
+from ticketing.seen_tickets import SeenTicket
 from ticketing.ticket_changes import version
 from ticketing.verification.rules import may_change_steps
 from ticketing.vocabulary import TERMINAL_STATUSES, BillingClassification, GuaranteeStatus, InspectionStatus, Status
@@ -39,19 +40,18 @@ CHECK_WORDS = {
 }
 
 
-def panels_of(connection: Connection, ticket: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the templates `console/ticket_<panel>.html` need, by their names; `ticket` is a row of TicketView."""
-    ticket_id: UUID = ticket["id"]
+def panels_of(connection: Connection, ticket: SeenTicket) -> dict[str, Any]:
+    """Return what the templates `console/ticket_<panel>.html` need, by their names."""
     return {
         "checklist": _checklist(connection, ticket),
         "files": attachments.list_attachments(
-            connection, actor(), ticket_id, AttachmentFilter(is_evidence=False), PageRequest(size=FILES)
+            connection, actor(), ticket, AttachmentFilter(is_evidence=False), PageRequest(size=FILES)
         ),
-        "readiness": _readiness(connection, ticket_id),
-        "risks": _risks(connection, ticket_id),
-        "guarantee": _guarantee(connection, ticket_id),
+        "readiness": _readiness(connection, ticket),
+        "risks": _risks(connection, ticket.id),
+        "guarantee": _guarantee(connection, ticket),
         "handovers": _handovers(connection, ticket),
-        "is_over": ticket["status"] in TERMINAL_STATUSES,
+        "is_over": ticket.row["status"] in TERMINAL_STATUSES,
         "is_person": actor().user_id is not None,
     }
 
@@ -64,9 +64,9 @@ def checks_of(check: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     return [{"name": name, "said": CHECK_WORDS[name], "failed": failed.get(name)} for name in CHECKS]
 
 
-def _checklist(connection: Connection, ticket: Mapping[str, Any]) -> dict[str, Any]:
-    progress = verification.get_progress(connection, actor(), ticket["id"])
-    rows, more = list_evidence(connection, actor(), EvidenceFilter(ticket_id=ticket["id"]), PageRequest(size=MAX_ROWS))
+def _checklist(connection: Connection, ticket: SeenTicket) -> dict[str, Any]:
+    progress = verification.get_progress(connection, actor(), ticket)
+    rows, more = list_evidence(connection, actor(), EvidenceFilter(ticket_id=ticket.id), PageRequest(size=MAX_ROWS))
     photos = [_photo(row) for row in rows]
     steps = [
         {**step, "photos": [one for one in photos if one["step_number"] == step["step_number"]]}
@@ -78,8 +78,8 @@ def _checklist(connection: Connection, ticket: Mapping[str, Any]) -> dict[str, A
         "loose": [one for one in photos if one["step_number"] is None],
         "is_cut": more is not None,
         "said": said_of(photos),
-        "may_work": may_change_steps(actor(), ticket["status"]),
-        "seen": version(ticket["updated_at"]),
+        "may_work": may_change_steps(actor(), ticket.row["status"]),
+        "seen": version(ticket.row["updated_at"]),
     }
 
 
@@ -103,8 +103,8 @@ def _photo(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "overruled_version": version(row["overruled_at"]) if row["overruled_at"] else ""}
 
 
-def _readiness(connection: Connection, ticket_id: UUID) -> dict[str, Any]:
-    status = readiness.get_status(connection, actor(), ticket_id)
+def _readiness(connection: Connection, ticket: SeenTicket) -> dict[str, Any]:
+    status = readiness.get_status(connection, actor(), ticket)
     return {**status, "checks": checks_of(status["last_check"])}
 
 
@@ -113,8 +113,8 @@ def _risks(connection: Connection, ticket_id: UUID) -> dict[str, Any]:
     return {"rows": found.rows, "active": found.counts["active"], "is_cut": found.next_cursor is not None}
 
 
-def _guarantee(connection: Connection, ticket_id: UUID) -> dict[str, Any]:
-    shown = guarantee.show(connection, actor(), ticket_id)
+def _guarantee(connection: Connection, ticket: SeenTicket) -> dict[str, Any]:
+    shown = guarantee.show(connection, actor(), ticket)
     return {
         **shown,
         "seen": version(shown["updated_at"]),
@@ -123,7 +123,7 @@ def _guarantee(connection: Connection, ticket_id: UUID) -> dict[str, Any]:
     }
 
 
-def _handovers(connection: Connection, ticket: Mapping[str, Any]) -> dict[str, Any]:
-    history, more = handover.get_history(connection, actor(), ticket["id"])
-    pending = PENDING.get(Status(ticket["status"]))
+def _handovers(connection: Connection, ticket: SeenTicket) -> dict[str, Any]:
+    history, more = handover.get_history(connection, actor(), ticket)
+    pending = PENDING.get(Status(ticket.row["status"]))
     return {**history, "is_cut": more is not None, "pending": pending.value if pending else None}

@@ -32,16 +32,13 @@ def rows_of(connection: Connection, tickets: Sequence[Mapping[str, Any]]) -> lis
     ids = [ticket["id"] for ticket in tickets]
     clocks = {clock["ticket_id"]: clock for clock in sla.list_clocks(connection, actor(), ids, now())} if ids else {}
     names = directory.names_of(connection, (found for ticket in tickets for found in _companies_and_teams(ticket)))
-    return [
-        {
-            **ticket,
-            "sla": standing(clocks[ticket["id"]], now(), closed=bool(ticket["closed_at"]))
-            if ticket["id"] in clocks
-            else None,
-            "assignee": assignee(ticket, names),
-        }
-        for ticket in tickets
-    ]
+    return [row_of(ticket, clocks.get(ticket["id"]), names) for ticket in tickets]
+
+
+def row_of(ticket: Mapping[str, Any], clock: Mapping[str, Any] | None, names: Mapping[UUID, str]) -> dict[str, Any]:
+    """Return a ticket as `rows_of` does, from its clock and the names of those who may have it."""
+    how = standing(clock, now(), closed=bool(ticket["closed_at"])) if clock else None
+    return {**ticket, "sla": how, "assignee": assignee(ticket, names)}
 
 
 def standing(clock: Mapping[str, Any], at: datetime, *, closed: bool) -> Standing | None:

@@ -114,7 +114,7 @@ select
 from made;
 
 -- name: list_readiness_checks(ticket_id, after_at, after_id, row_limit)
--- Reads the runs of the check on a ticket, newest first.
+-- Reads the runs of the check on a ticket, newest first; `stands`: one of them passed, and the ticket is as it was then.
 select
     id,
     ticket_id,
@@ -132,19 +132,14 @@ select
     ont_rx_recorded,
     platforms_aligned,
     failed_checks,
-    created_at
+    created_at,
+    (select t.qa_passed_check_id is not null from tickets as t where t.id = :ticket_id) as stands
 from qa_readiness_checks
 where
     ticket_id = :ticket_id
     and (:after_at::timestamptz is null or (checked_at, id) < (:after_at::timestamptz, :after_id::uuid))
 order by checked_at desc, id desc
 limit :row_limit::bigint;
-
--- name: has_standing_check(ticket_id)$
--- Tells whether a passed check of the ticket stands.
-select qa_passed_check_id is not null
-from tickets
-where id = :ticket_id;
 
 -- name: list_tickets_that_wait_for_qa(status, after_at, after_id, row_limit)
 -- Reads the next tickets that wait for QA, newest first; takes no lock.

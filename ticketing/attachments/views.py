@@ -10,8 +10,9 @@ from sql.database import Connection, queries
 from ticketing.errors import NotFound
 from ticketing.paging import PageRequest, fetch_planned, page_of, place_of
 from ticketing.people import Actor
+from ticketing.seen_tickets import SeenTicket, see
 from ticketing.ticket_access import Sight
-from ticketing.ticket_views import EVERYTHING, get_ticket, load_sight
+from ticketing.ticket_views import EVERYTHING, load_sight
 from ticketing.vocabulary import AttachmentFileType
 
 FILE_TYPES = (
@@ -70,21 +71,19 @@ def read_attachment(connection: Connection, attachment_id: UUID, sight: Sight = 
 
 
 def list_attachments(
-    connection: Connection, actor: Actor, ticket_id: UUID, wanted: AttachmentFilter, request: PageRequest
+    connection: Connection, actor: Actor, ticket: UUID | SeenTicket, wanted: AttachmentFilter, request: PageRequest
 ) -> AttachmentList:
     """Return a part of a ticket's files, newest first. Raises NotFound, and InvalidInput for a cursor that is none."""
     place = request.place()
-    get_ticket(connection, actor, ticket_id)
+    ticket_id = see(connection, actor, ticket).id
+    rows = _rows(connection, wanted, EVERYTHING, ticket_id=ticket_id, place=place)
+    page = page_of(rows, request, counted=0, time_column="uploaded_at")
     filters = wanted.parameters() | {"ticket_id": ticket_id}
-    rows = _rows(
-        connection,
-        wanted,
-        EVERYTHING,
-        ticket_id=ticket_id,
-        place=place,
+    sums = (
+        _sums(page.rows)
+        if page.is_whole
+        else fetch_planned(connection, queries("attachments").sum_attachments, **filters)[0]
     )
-    (sums,) = fetch_planned(connection, queries("attachments").sum_attachments, **filters)
-    page = page_of(rows, request, counted=sums["total"], time_column="uploaded_at")
     return AttachmentList(
         rows=page.rows,
         next_cursor=page.next_cursor,
@@ -120,6 +119,16 @@ def _rows(
     named = {"attachment_id": attachment_id, "ticket_id": ticket_id}
     parameters = wanted.parameters() | sight.parameters() | place | named
     return fetch_planned(connection, queries("attachments").list_attachments, **parameters)
+
+
+def _sums(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """Return what sum_attachments sums, of all the files that there are."""
+    return {
+        "total": len(rows),
+        "total_size_bytes": sum(row["file_size"] for row in rows),
+        "evidence_count": sum(row["is_evidence"] for row in rows),
+        **{name.value: sum(row["file_type"] == name for row in rows) for name in FILE_TYPES},
+    }
 
 
 def _person(text: str | None) -> UUID | None:

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from sql.database import Connection, queries
-from ticketing import ticket_views
 from ticketing.days import local_day
 from ticketing.errors import InvalidInput, NotFound, StaleWrite
 from ticketing.events import UnitOfWork
@@ -17,16 +16,17 @@ from ticketing.guarantee.events import GuaranteeOverrideEnded, GuaranteePeriodsC
 from ticketing.guarantee.requests import GuaranteeChanges, Installation, PeriodsChange
 from ticketing.guarantee.rules import FIELDS, Periods
 from ticketing.people import Actor
+from ticketing.seen_tickets import SeenTicket, see
 from ticketing.ticket_changes import json_ready, next_version, version
 from ticketing.ticket_locks import lock_ticket
 
 _PERIOD_FIELDS = tuple(Periods.__dataclass_fields__)
 
 
-def show(connection: Connection, actor: Actor, ticket_id: UUID) -> dict[str, Any]:
+def show(connection: Connection, actor: Actor, ticket: UUID | SeenTicket) -> dict[str, Any]:
     """Return a ticket's guarantee, what it depends on, and who decided otherwise. Raises NotFound."""
-    ticket_views.get_ticket(connection, actor, ticket_id)
-    return _shown(queries("guarantee").show_guarantee(connection, ticket_id=ticket_id))
+    wanted = see(connection, actor, ticket).id
+    return _shown(queries("guarantee").show_guarantee(connection, ticket_id=wanted))
 
 
 def change(

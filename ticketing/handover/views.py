@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from ticketing.handover.evidence import Checksums, damaged, list_files
 from ticketing.handover.rules import PENDING, GateResult, evaluate, facts_of, path
 from ticketing.paging import DEFAULT_ROWS, MAX_DEPTH, MAX_ROWS, Position, fetch_planned, place_of
 from ticketing.people import Actor, find_project
+from ticketing.seen_tickets import SeenTicket, see
 from ticketing.ticket_access import Sight
 from ticketing.ticket_views import EVERYTHING, load_sight, read_ticket
 from ticketing.vocabulary import GuaranteeStatus, HandoverType, Owner, Status
@@ -145,19 +147,36 @@ def read_snapshot(connection: Connection, snapshot_id: UUID, sight: Sight = EVER
 
 
 def get_history(
-    connection: Connection, actor: Actor, ticket_id: UUID, cursor: str | None = None
+    connection: Connection, actor: Actor, ticket: UUID | SeenTicket, cursor: str | None = None
 ) -> tuple[dict[str, Any], str | None]:
     """Return the handovers of a ticket, oldest first and up to MAX_ROWS of them, and the cursor to go on with.
 
     Raises NotFound, and InvalidInput for a cursor that is none.
     """
     after = Position.from_cursor(cursor) if cursor else None
-    read_ticket(connection, ticket_id, load_sight(connection, actor))
-    counted = queries("handover").summarise_history(connection, ticket_id=ticket_id)
+    seen = see(connection, actor, ticket)
+    ticket_id = seen.id
     rows = _snapshots(connection, EVERYTHING, ticket_id=ticket_id, after=after, limit=MAX_ROWS + 1)
     shown, more = rows[:MAX_ROWS], len(rows) > MAX_ROWS
+    counted = (
+        queries("handover").summarise_history(connection, ticket_id=ticket_id)
+        if after or more
+        else _counted(seen.row["ticket_uid"], shown)
+    )
     history = {"ticket_id": ticket_id, **counted, "handovers": shown}
     return history, Position(shown[-1]["handover_at"], shown[-1]["id"]).cursor() if more else None
+
+
+def _counted(ticket_uid: str, snapshots: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what summarise_history counts, of all the snapshots of a ticket."""
+    unowned = {"to_owner_type": None, "to_owner_id": None}
+    latest = max(snapshots, key=itemgetter("chain_number"), default=unowned)
+    return {
+        "ticket_uid": ticket_uid,
+        "total_handovers": len(snapshots),
+        "current_owner_type": latest["to_owner_type"],
+        "current_owner_id": latest["to_owner_id"],
+    }
 
 
 def list_pending(
@@ -172,23 +191,23 @@ def list_pending(
     project = (find_project(connection, request.project_id) or _NOTHING) if request.project_id else None
     statuses = list(request.statuses)
     filters = {"project": project, **load_sight(connection, actor).parameters()}
-    skip = 0 if after else request.offset
-    rows = _pending(connection, statuses, filters, after, limit=request.limit + 1, skip=skip)
+    newest = _pending(connection, statuses, filters, None, limit=max(tried, request.limit + 1), skip=0)
+    rows = newest[: request.limit + 1]
+    if after or request.offset:
+        skip = 0 if after else request.offset
+        rows = _pending(connection, statuses, filters, after, limit=request.limit + 1, skip=skip)
     shown, more = rows[: request.limit], len(rows) > request.limit
     by_status = {status: _count(connection, status, filters) for status in statuses}
     return PendingList(
         rows=[_shown(row) for row in shown],
         total=min(sum(by_status.values()), MAX_DEPTH),
-        summary=_summary(connection, filters, by_status, tried),
+        summary=_summary(newest[:tried], by_status),
         next_cursor=Position(shown[-1]["created_at"], shown[-1]["id"]).cursor() if more else None,
     )
 
 
-def _summary(
-    connection: Connection, filters: dict[str, Any], by_status: dict[Status, int], most: int
-) -> dict[str, Any]:
+def _summary(tried: list[dict[str, Any]], by_status: dict[Status, int]) -> dict[str, Any]:
     """Return how many of the newest pending tickets may be handed over at once, and how many wait for each type."""
-    tried = _pending(connection, list(by_status), filters, None, limit=most, skip=0)
     ready = sum(row["gates"].can_handover for row in tried)
     by_type = dict.fromkeys((kind.name for kind in HandoverType), 0)
     for status, count in by_status.items():

@@ -13,7 +13,7 @@ from sql.database import Connection, queries
 from ticketing.errors import NotFound
 from ticketing.paging import PageRequest, fetch_planned, page_of, place_of
 from ticketing.people import Actor
-from ticketing.ticket_views import get_ticket
+from ticketing.seen_tickets import SeenTicket, see
 from ticketing.vocabulary import NoteType, NoteVisibility
 
 
@@ -44,28 +44,31 @@ class NoteList:
 
 
 def list_notes(
-    connection: Connection, actor: Actor, ticket_id: UUID, visibility: NoteVisibility | None, request: PageRequest
+    connection: Connection,
+    actor: Actor,
+    ticket: UUID | SeenTicket,
+    visibility: NoteVisibility | None,
+    request: PageRequest,
 ) -> NoteList:
     """Return notes of a ticket in the shape of NoteView, newest first; None lists both visibilities.
 
     Raises NotFound for a ticket that the actor may not see, InvalidInput for a cursor that is none.
     """
     place = request.place()
-    get_ticket(connection, actor, ticket_id)
-    rows = _rows(
-        connection,
-        ticket_id,
-        visibility=visibility,
-        **place,
-    )
+    ticket_id = see(connection, actor, ticket).id
+    rows = _rows(connection, ticket_id, visibility=visibility, **place)
     page = page_of(rows, request, counted=0)
-    summary = queries("notes").count_notes(connection, ticket_id=ticket_id)
+    summary = (
+        _summary(page.rows)
+        if visibility is None and page.is_whole
+        else queries("notes").count_notes(connection, ticket_id=ticket_id)
+    )
     return NoteList(rows=page.rows, summary=summary, next_cursor=page.next_cursor)
 
 
 def get_note(connection: Connection, actor: Actor, ticket_id: UUID, note_id: UUID) -> dict[str, Any]:
     """Return a note of a ticket that the actor may see, in the shape of NoteView. Raises NotFound."""
-    get_ticket(connection, actor, ticket_id)
+    see(connection, actor, ticket_id)
     return read_note(connection, ticket_id, note_id)
 
 
@@ -80,6 +83,12 @@ def read_note(connection: Connection, ticket_id: UUID, note_id: UUID) -> dict[st
 def no_such_note(note_id: UUID) -> NotFound:
     """Return the error for a note that is not there, or not any more."""
     return NotFound(f"Note {note_id} not found", details={"note_id": str(note_id)})
+
+
+def _summary(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """Return what count_notes counts, of all the notes of a ticket."""
+    private = sum(row["visibility"] == NoteVisibility.PRIVATE for row in rows)
+    return {"total": len(rows), "private": private, "public": len(rows) - private}
 
 
 def _rows(connection: Connection, ticket_id: UUID, **narrowing: Any) -> list[dict[str, Any]]:

@@ -8,23 +8,23 @@ from uuid import UUID
 from sql.database import Connection, queries
 from ticketing.paging import PageRequest, page_of
 from ticketing.people import Actor
-from ticketing.ticket_views import load_sight, read_ticket
+from ticketing.seen_tickets import SeenTicket, see
 
 READY = "Ticket is ready for QA"
 MEND = "Fix failed checks before QA"
 CHECK = "Run readiness check first"
 
 
-def get_status(connection: Connection, actor: Actor, ticket_id: UUID) -> dict[str, Any]:
+def get_status(connection: Connection, actor: Actor, ticket: UUID | SeenTicket) -> dict[str, Any]:
     """Return where a ticket stands: the contract's status. Raises NotFound.
 
     A check that passed and was overtaken by a change leaves the ticket not ready, with nothing to mend: it is to be run
     again.
     """
-    read_ticket(connection, ticket_id, load_sight(connection, actor))
-    is_ready = queries("readiness").has_standing_check(connection, ticket_id=ticket_id)
+    ticket_id = see(connection, actor, ticket).id
     rows = _checks(connection, ticket_id, PageRequest(size=1), extra=0)
     last = rows[0] if rows else None
+    is_ready = bool(last and last.pop("stands"))
     return {
         "ticket_id": ticket_id,
         "is_ready": is_ready,
@@ -42,9 +42,9 @@ def list_checks(
 
     Raises NotFound, and InvalidInput for a cursor that is none.
     """
-    read_ticket(connection, ticket_id, load_sight(connection, actor))
+    see(connection, actor, ticket_id)
     page = page_of(_checks(connection, ticket_id, request, extra=1), request, counted=0, time_column="checked_at")
-    return page.rows, page.next_cursor
+    return [{name: row[name] for name in row if name != "stands"} for row in page.rows], page.next_cursor
 
 
 def _checks(connection: Connection, ticket_id: UUID, request: PageRequest, *, extra: int) -> list[dict[str, Any]]:

@@ -131,15 +131,21 @@ def list_risks(
     place = _place(request)
     project = (find_project(connection, wanted.project_id) or _NOTHING) if wanted.project_id else None
     filters = _filters(wanted, project, now, load_sight(connection, actor))
-    counts = _counts(connection, filters)
     rows = fetch_planned(connection, queries("risks").list_risks, **filters | place | {"risk_id": None})
     shown, more = rows[: request.limit], len(rows) > request.limit
+    is_whole = not (more or request.cursor or request.offset or wanted.statuses)
+    counts = _counted(rows) if is_whole else _counts(connection, filters)
     return RiskList(
         rows=[_shown(row) for row in shown],
         total=min(sum(counts[status] for status in wanted.statuses or LIST_ORDER), MAX_DEPTH),
         counts=counts,
         next_cursor=_position(shown[-1]).cursor() if more else None,
     )
+
+
+def _counted(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """Return what count_risks counts, of all the rows that there are."""
+    return {status.value: sum(row["status"] == status for row in rows) for status in RiskStatus}
 
 
 def _counts(connection: Connection, filters: dict[str, Any]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from sql.database import Connection, queries
 from ticketing.errors import Forbidden
 from ticketing.events import UnitOfWork
 from ticketing.people import Actor, Role
+from ticketing.seen_tickets import SeenTicket, see
 from ticketing.sla.calendar import between
 from ticketing.sla.events import SlaPaused, SlaResumed
 from ticketing.sla.rules import (
@@ -29,7 +30,7 @@ from ticketing.sla.rules import (
 )
 from ticketing.ticket_changes import json_ready
 from ticketing.ticket_locks import lock_ticket
-from ticketing.ticket_views import EVERYTHING, get_ticket, load_sight
+from ticketing.ticket_views import EVERYTHING, load_sight
 from ticketing.vocabulary import Status
 
 MAY_PAUSE: tuple[Role, ...] = ("admin", "manager", "qa")
@@ -91,10 +92,9 @@ class ClockView(BaseModel):
     pauses: list[PauseView]
 
 
-def show(connection: Connection, actor: Actor, ticket_id: UUID, now: datetime) -> dict[str, Any]:
+def show(connection: Connection, actor: Actor, ticket: UUID | SeenTicket, now: datetime) -> dict[str, Any]:
     """Return the clock of a ticket that the actor may see, in the shape of ClockView. Raises NotFound."""
-    get_ticket(connection, actor, ticket_id)
-    return _shown(_row(connection, ticket_id), now)
+    return _shown(_row(connection, see(connection, actor, ticket).id), now)
 
 
 def list_clocks(

@@ -19,8 +19,8 @@ from ticketing.directory import names_of
 from ticketing.errors import NotFound
 from ticketing.paging import PageRequest, fetch_planned, page_of, place_of
 from ticketing.people import Actor, Role
+from ticketing.seen_tickets import SeenTicket, see
 from ticketing.ticket_access import sees_every_ticket
-from ticketing.ticket_views import get_ticket
 from ticketing.timeline.wording import ICONS, description_of, field_changes_of, ids_in, label_of
 from ticketing.vocabulary import ActivitySource, ActivityType
 
@@ -88,14 +88,14 @@ class Timeline:
 
 
 def read_timeline(
-    connection: Connection, actor: Actor, ticket_id: UUID, wanted: ActivityFilter, request: PageRequest
+    connection: Connection, actor: Actor, ticket: UUID | SeenTicket, wanted: ActivityFilter, request: PageRequest
 ) -> Timeline:
     """Return a part of a ticket's timeline, in the shape of ActivityView, newest first.
 
     Raises NotFound for a ticket that the actor may not see, InvalidInput for a cursor that is none.
     """
     place = request.place()
-    get_ticket(connection, actor, ticket_id)
+    ticket_id = see(connection, actor, ticket).id
     rows = _rows(
         connection,
         actor,

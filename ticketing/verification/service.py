@@ -11,6 +11,7 @@ from sql.database import Connection, queries
 from ticketing.errors import AlreadyExists, NotFound, StaleWrite
 from ticketing.events import TicketEvent, UnitOfWork
 from ticketing.people import ActingUser, Actor, acting_user
+from ticketing.seen_tickets import SeenTicket, see
 from ticketing.ticket_changes import json_ready, version
 from ticketing.ticket_locks import lock_ticket
 from ticketing.ticket_views import load_sight, read_ticket
@@ -39,16 +40,17 @@ class StepUpdated(TicketEvent):
     name: ClassVar[str] = "verification_step_updated"
 
 
-def list_steps(connection: Connection, actor: Actor, ticket_id: UUID) -> list[dict[str, Any]]:
+def list_steps(connection: Connection, actor: Actor, ticket: UUID | SeenTicket) -> list[dict[str, Any]]:
     """Return the 12 steps of a ticket in their order, as the API shows them. Raises NotFound."""
-    read_ticket(connection, ticket_id, load_sight(connection, actor))
-    return [rules.shown(row) for row in _rows(connection, ticket_id)]
+    wanted = see(connection, actor, ticket).id
+    return [rules.shown(row) for row in _rows(connection, wanted)]
 
 
-def get_progress(connection: Connection, actor: Actor, ticket_id: UUID) -> dict[str, Any]:
+def get_progress(connection: Connection, actor: Actor, ticket: UUID | SeenTicket) -> dict[str, Any]:
     """Return how far a ticket is: the contract's Progress, with the steps. Raises NotFound."""
-    steps = list_steps(connection, actor, ticket_id)
-    return {"ticket_id": ticket_id, **rules.progress_of(steps), "steps": steps}
+    seen = see(connection, actor, ticket)
+    steps = list_steps(connection, actor, seen)
+    return {"ticket_id": seen.id, **rules.progress_of(steps), "steps": steps}
 
 
 def initialise(connection: Connection, actor: Actor, ticket_id: UUID) -> NoReturn:
