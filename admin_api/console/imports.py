@@ -99,7 +99,7 @@ def show_import(report_id: str) -> str:
     with platform().read() as connection:
         report = views.detail(connection, wanted, batch_rows=size, now=now())
         checked = views.preview(connection, wanted)
-        step = _step(report, checked)
+        step, is_dismissed = _step(report, checked), _is_dismissed(report)
         show = _shown(checked["preview"] or {}) if step == _STEPS["previewed"] else ""
         rows, cursor = _rows(connection, report, query, show)
     return render_template(
@@ -108,6 +108,7 @@ def show_import(report_id: str) -> str:
         checked=checked,
         preview=checked["preview"] or {},
         step=step,
+        is_dismissed=is_dismissed,
         show=show,
         outcomes=OUTCOMES,
         outcome=query.outcome,
@@ -158,8 +159,14 @@ def _rows(
 
 
 def _step(report: dict[str, Any], checked: dict[str, Any]) -> int:
+    if _is_dismissed(report):
+        return _STEPS["previewed"]
     confirmed = report["phase"] == "previewed" and not checked["can_confirm"]
     return _STEPS["importing" if confirmed else report["phase"]]
+
+
+def _is_dismissed(report: dict[str, Any]) -> bool:
+    return report["failure"] is not None and report["failure"]["code"] == service.DISMISSED
 
 
 def _shown(preview: dict[str, Any]) -> str:

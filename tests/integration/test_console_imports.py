@@ -211,6 +211,7 @@ def test_a_report_that_nobody_wants_is_dismissed(manager: FlaskClient, platform:
     told = look(manager, page)
     assert "nothing of it was imported" in told
     assert "last week" in told
+    assert "Waiting" not in told
     assert "Dismissed" in look(manager, "/console/imports")
     assert "was dismissed" in text(send(manager, f"{page}/confirm", manager.get(page)))
 
