@@ -125,6 +125,8 @@ class Settings(BaseSettings):
     notices_quiet_until: time = time(7, 0)
     notices_per_minute: int = Field(default=6, ge=1, le=6_000)
     notices_per_day: int = Field(default=500, ge=1, le=100_000)
+    # How far the time between two notices over one session varies, as a share of an even beat; 0 sends them in bursts.
+    notices_jitter: float = Field(default=0.5, ge=0, le=1)
     notices_per_contact_per_hour: int = Field(default=4, ge=1, le=1_000)
     notices_per_contact_per_day: int = Field(default=20, ge=1, le=10_000)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -50,7 +51,7 @@ def waha(clock: FixedClock) -> Iterator[WahaSandbox]:
 @pytest.fixture
 def settings(settings: Settings, waha: WahaSandbox) -> Settings:
     more = {"waha_url": waha.url, "waha_api_key": SecretStr("sandbox-key"), "notices_per_minute": 1_000}
-    return settings.model_copy(update=more | {"breaker_failures": 50})
+    return settings.model_copy(update=more | {"breaker_failures": 50, "notices_jitter": 0.0})
 
 
 def engine(waha: WahaSandbox, name: str) -> None:
@@ -484,6 +485,21 @@ class TestSessions:
                 wait = sessions.take_start(work, taken, SESSION, limits)
             starts.append(wait.until if wait else platform.clock.now())
         assert starts == [DEFAULT, DEFAULT, DEFAULT + MINUTE, DEFAULT + MINUTE, DEFAULT + 2 * MINUTE]
+
+    def test_they_leave_by_no_fixed_beat(self, platform: Platform) -> None:
+        with platform.read() as connection:
+            notices = [make_notice(connection) for _ in range(6)]
+        limits = replace(Limits.from_settings(platform.settings), per_minute=6, jitter=0.5)
+        starts = []
+        for notice in notices:
+            with platform.begin(SYSTEM) as work:
+                taken, _ = delivery.begin_sending(work, notice["id"])
+                wait = sessions.take_start(work, taken, SESSION, limits)
+            starts.append(wait.until if wait else platform.clock.now())
+        gaps = [later - earlier for earlier, later in pairwise(starts)]
+        assert starts[0] == DEFAULT
+        assert all(timedelta(seconds=5) <= gap <= timedelta(seconds=10) for gap in gaps)
+        assert len(set(gaps)) == len(gaps)
 
 
 def waiting_watches(platform: Platform) -> dict[str, int]:

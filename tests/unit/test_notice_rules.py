@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
@@ -11,7 +12,17 @@ from hypothesis import strategies as st
 
 from runtime.clock import BUSINESS_ZONE
 from runtime.settings import load_settings
-from ticketing.notices.rules import DAY, HOUR, MINUTE, Limits, after_quiet, dedupe_key, earliest_start, is_quiet
+from ticketing.notices.rules import (
+    DAY,
+    HOUR,
+    MINUTE,
+    Limits,
+    after_quiet,
+    dedupe_key,
+    earliest_start,
+    gap_between,
+    is_quiet,
+)
 
 NIGHT = (time(20), time(7))
 NOON = datetime(2026, 11, 23, 10, tzinfo=UTC)  # 12:00 in Johannesburg
@@ -157,7 +168,7 @@ def test_quiet_hours_end_within_a_day_and_once_over_stay_over(moment: datetime, 
 
 def test_the_limits_are_the_settings() -> None:
     bounds = Limits.from_settings(load_settings({"FIBREFLOW_NOTICES_PER_MINUTE": "60"}))
-    assert bounds == limits(quiet=NIGHT, per_minute=60)
+    assert bounds == replace(limits(quiet=NIGHT, per_minute=60), jitter=0.5)
 
 
 def test_the_same_is_template_person_and_ticket() -> None:
@@ -169,3 +180,18 @@ def test_the_same_is_template_person_and_ticket() -> None:
     }
     assert len(keys) == 8
     assert dedupe_key("qa_approved", "+27821234567", A_TICKET) in keys
+
+
+@pytest.mark.parametrize(("jitter", "spread", "seconds"), [(0, 0.5, 0), (0.5, 0, 10), (0.5, 1, 5), (1, 0.25, 7.5)])
+def test_the_gap_between_two_is_drawn_by_lot(jitter: float, spread: float, seconds: float) -> None:
+    assert gap_between(replace(limits(), jitter=jitter), spread) == timedelta(seconds=seconds)
+
+
+@given(st.lists(st.floats(0, 600), max_size=8), st.floats(0, 20))
+def test_no_two_over_one_session_come_closer_than_the_gap(others: list[float], seconds: float) -> None:
+    gap, starts = timedelta(seconds=seconds), [NOON + timedelta(seconds=other) for other in others]
+    start = earliest_start(NOON, (), starts, limits(per_minute=1_000), gap)
+    assert all(abs(start - one) >= gap for one in starts)
+    waits = {NOON, *(one + gap for one in starts)}
+    assert start in waits, "no later than it has to be"
+    assert not [one for one in waits if NOON <= one < start and all(abs(one - other) >= gap for other in starts)]

@@ -24,7 +24,10 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """When and how fast notices may go out. Quiet hours end at `quiet_until`; two equal times mean that none are."""
+    """When and how fast notices may go out. Quiet hours end at `quiet_until`; two equal times mean that none are.
+
+    `jitter` (0 to 1) is how far the gap between two notices over one session varies; 0 leaves no gap at all.
+    """
 
     quiet_from: time
     quiet_until: time
@@ -32,6 +35,7 @@ class Limits:
     per_day: int
     per_contact_per_hour: int
     per_contact_per_day: int
+    jitter: float = 0.0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -43,6 +47,7 @@ class Limits:
             per_day=settings.notices_per_day,
             per_contact_per_hour=settings.notices_per_contact_per_hour,
             per_contact_per_day=settings.notices_per_contact_per_day,
+            jitter=settings.notices_jitter,
         )
 
 
@@ -63,13 +68,26 @@ def after_quiet(moment: datetime, limits: Limits) -> datetime:
     return (end if end > local else end + DAY).astimezone(UTC)
 
 
+def gap_between(limits: Limits, spread: float) -> timedelta:
+    """Return how far apart two notices over one session are; `spread` (0 to 1) is drawn by lot for each.
+
+    WhatsApp takes a fixed beat for a machine's. It is never more than the even share of a minute, so it costs no speed.
+    """
+    return MINUTE / limits.per_minute * (1 - limits.jitter * spread) if limits.jitter else timedelta()
+
+
 def earliest_start(
-    now: datetime, contact_history: Iterable[datetime], session_history: Iterable[datetime], limits: Limits
+    now: datetime,
+    contact_history: Iterable[datetime],
+    session_history: Iterable[datetime],
+    limits: Limits,
+    gap: timedelta = timedelta(),
 ) -> datetime:
     """Return the first moment from `now` on (aware) at which one more notice may go out.
 
-    The histories are when others went out, or are to: to the same contact, and over the same session. Starts that lie
-    more than a day back need not be given. A cap that history itself exceeds is respected from there on.
+    The histories are when others went out, or are to: to the same contact, and over the same session, to which `gap` is
+    kept on both sides. Starts that lie more than a day back need not be given. A cap that history itself exceeds is
+    respected from there on.
     """
     contact, session = sorted(contact_history), sorted(session_history)
     caps = (
@@ -77,6 +95,7 @@ def earliest_start(
         (contact, DAY, limits.per_contact_per_day),
         (session, MINUTE, limits.per_minute),
         (session, DAY, limits.per_day),
+        (session, gap, 1),
     )
     moment = after_quiet(now, limits)
     while True:

@@ -6,6 +6,7 @@ processes never take the same start; the start is kept with the notice, and the 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -199,7 +200,8 @@ def _free_start(work: UnitOfWork, notice: Row, limits: Limits) -> datetime:
         )
     )
     same = [row["slot_at"] for row in starts if row["same_contact"]]
-    return rules.earliest_start(work.now, same, [row["slot_at"] for row in starts], limits)
+    gap = rules.gap_between(limits, random.random())  # noqa: S311 - jitter, not a secret
+    return rules.earliest_start(work.now, same, [row["slot_at"] for row in starts], limits, gap)
 
 
 def _went_down(was: datetime | None, began: datetime | None) -> bool:
