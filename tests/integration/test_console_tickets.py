@@ -74,7 +74,7 @@ class TestLooking:
         urgent, low = create(platform, priority="urgent"), create(platform, priority="low")
         text = text_of(manager, f"{LIST}?priority=urgent&status=&qa_ready=")
         assert shown(text, urgent, low) == [True, False]
-        assert "Filter (1)" in text
+        assert "Filter and sort (1)" in text
         assert "/console/tickets/board?priority=urgent" in text
         assert shown(text_of(manager, f"{BOARD}?priority=low"), urgent, low) == [False, True]
         assert "None match" in text_of(manager, f"{LIST}?status=qa_rejected")
