@@ -104,7 +104,8 @@ class TestLooking:
             "Checklist",
         ):
             assert said in text, said
-        for kind, said in (("event", "Ticket created"), ("sync", "Nothing of this kind"), ("job", "Look for repeat faults")):
+        kinds = {"event": "Ticket created", "sync": "Nothing of this kind", "job": "Look for repeat faults"}
+        for kind, said in kinds.items():
             assert said in text_of(manager, f"{page_of(ticket)}?kind={kind}"), kind
 
     def test_what_happened_and_notes_go_on(
