@@ -74,8 +74,8 @@ class LedgerConsumer(Consumer):
         self._worker_id = worker_id
         self._resting = resting
         self._limited = platform.registry.limited()
-        # One claim costs as much as ten: threads live on half of what may wait for them while the rest is fetched.
-        self._batch = max((prefetch - platform.settings.worker_threads) // 2, 1)
+        # One claim costs as much as ten, so it is made once nothing waits any more, for all that may wait.
+        self._batch = max(prefetch - platform.settings.worker_threads, 1)
         self._ready: deque[Claim] = deque()
         self._room = threading.Condition()
         self._deaf = False
