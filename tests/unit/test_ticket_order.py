@@ -15,6 +15,7 @@ from ticketing.ticket_order import BY_URGENCY, Order, Place, order_named, parts_
 from ticketing.vocabulary import Priority, Status
 
 NOON = datetime(2026, 11, 20, 10, tzinfo=UTC)
+TICKET = "0198c0de-0000-7000-8000-000000000001"
 
 places = st.builds(Place, st.just(1), st.datetimes(timezones=st.just(UTC)), st.uuids())
 
@@ -40,10 +41,10 @@ def test_cursors_from_before_there_were_orders_still_go_on() -> None:
 @pytest.mark.parametrize(
     "parts",
     [
-        ("due", 3, NOON.isoformat(), str(uuid4())),
-        ("due", 0, NOON.isoformat(), str(uuid4())),
-        ("due", "1", NOON.isoformat(), str(uuid4())),
-        ("due", 1, "2026-11-20T10:00:00", str(uuid4())),
+        ("due", 3, NOON.isoformat(), TICKET),
+        ("due", 0, NOON.isoformat(), TICKET),
+        ("due", "1", NOON.isoformat(), TICKET),
+        ("due", 1, "2026-11-20T10:00:00", TICKET),
         ("due", 1, NOON.isoformat(), "x"),
         ("due", 1),
     ],
