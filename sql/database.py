@@ -174,15 +174,22 @@ class _Pinned:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._all: set[Connection] = set()
+        self._is_closed = False
 
     def connection(self) -> Connection:
         """Return the calling thread's connection. Raises psycopg.OperationalError when there is none to be had."""
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None or connection.closed:
             self.release()
-            connection = self._local.connection = self._connect()
+            connection = self._connect()
             with self._lock:
-                self._all.add(connection)
+                is_late = self._is_closed
+                if not is_late:
+                    self._all.add(connection)
+            if is_late:
+                connection.close()
+                raise psycopg.OperationalError("the connections to the database are closed")
+            self._local.connection = connection
         return connection
 
     def release(self) -> None:
@@ -197,6 +204,7 @@ class _Pinned:
     def close(self) -> None:
         """Close the connections of all threads."""
         with self._lock:
+            self._is_closed = True
             connections, self._all = self._all, set()
         for connection in connections:
             connection.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -121,6 +122,23 @@ def test_connections_of_all_threads_are_closed(database_url: str) -> None:
     assert [connection.closed for connection in held] == [False] * 3
     database.close()
     assert [connection.closed for connection in held] == [True] * 3
+
+
+def test_a_connection_made_while_all_are_closed_is_closed_too(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, made = Database(database_url, pinned=True), list[Connection]()
+    connect = psycopg.Connection.connect
+
+    def connect_while_closing(*args: Any, **options: Any) -> Any:
+        made.append(connect(*args, **options))
+        database.close()
+        return made[-1]
+
+    monkeypatch.setattr(psycopg.Connection, "connect", connect_while_closing)
+    with pytest.raises(psycopg.OperationalError, match="closed"):
+        backend(database)
+    assert [connection.closed for connection in made] == [True]
 
 
 def test_a_server_that_is_away_is_tried_again_until_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
