@@ -86,8 +86,8 @@ def signs_in_by_the_printed_link(environment: dict[str, str], out: Path) -> None
         token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
         assert token, page.text
         browser.post(link.group(), data={"csrf_token": token.group(1)})
-        assert "demo user" in browser.get(link.group().partition("sign-in")[0] + "jobs").text
-    assert "demo user" in run(environment, "keys", "list").stdout
+        assert "Demo User" in browser.get(link.group().partition("sign-in")[0] + "jobs").text
+    assert "Demo User" in run(environment, "keys", "list").stdout
 
 
 def test_everything_runs_and_stops(up: subprocess.Popen[bytes], environment: dict[str, str], tmp_path: Path) -> None:
