@@ -12,13 +12,14 @@ import psycopg
 
 from jobs import ledger
 from jobs.attempt import Attempt
+from jobs.last_writes import LastWrite
 from jobs.ledger import Claim, Progress, Settlement
 from jobs.platform import Platform
 from jobs.storable import storable
 from jobs.work import Work
 from runtime.logging import mask, mask_text
 from runtime.settings import Settings
-from sql.database import Connection, bound, execute_at_once
+from sql.database import Connection, execute_at_once
 from ticketing.people import Actor
 
 # What a stopped process has locked must not keep the next attempt waiting for ever.
@@ -34,7 +35,7 @@ class JobContext:
         self._claim = attempt.claim
         self._resources = ExitStack()
         self._work: Work | None = None
-        self._last: list[tuple[str, dict[str, Any]]] = []
+        self._last_writes: list[LastWrite] = []
         self._stepping = False
         self.actor = Actor(kind="job", name=f"job:{attempt.claim.kind}", roles=frozenset({"admin"}))
 
@@ -89,11 +90,17 @@ class JobContext:
     def write_last(self, statement: str, **parameters: Any) -> None:
         """Have a statement run in the final unit of work, after all else in it and right before the job's completion.
 
-        For a write whose answer nobody needs: it travels in the message that completes the job, so a body that does
-        nothing else there takes one round trip instead of three. The statement names its `parameters` as `%(name)s`, as
-        the `.sql` of a named query does; where it fails, the attempt fails.
+        For a brief write whose answer nobody needs. Where the body has opened no unit of work, its thread does not wait
+        for it: it is written together with other jobs' completions (see `jobs.last_writes`), several times as fast. The
+        statement names its `parameters` as `%(name)s`, as the `.sql` of a named query does; where it fails, the attempt
+        fails.
         """
-        self._last.append((statement, parameters))
+        self._last_writes.append(LastWrite(statement, parameters))
+
+    @property
+    def last_writes(self) -> tuple[LastWrite, ...]:
+        """What is to take effect with the completion."""
+        return tuple(self._last_writes)
 
     @contextmanager
     def step(self) -> Iterator[Work]:
@@ -156,22 +163,15 @@ class JobContext:
 
     def complete(self, settlement: Settlement) -> bool:
         """Commit the final unit of work with the job's end; False when there was none and somebody else must settle."""
-        if self._work is None and not self._last:
+        if self._work is None:
             return False
+        self._work.flush()
         progress = self._attempt.take_progress()
-        opening = [] if self._work or progress else self._open_later()
-        self.work.flush()
-        connection = self.work.connection
+        connection = self._work.connection
         ledger.keep_progress(connection, [(self._claim, progress)] if progress else [])
-        last = [bound(connection, statement, parameters) for statement, parameters in self._last]
-        ledger.settle_and_commit(connection, settlement, (*opening, *last))
-        self.platform.wire.tell(self.work.news)
+        ledger.settle_and_commit(connection, settlement)
+        self.platform.wire.tell(self._work.news)
         return True
-
-    def _open_later(self) -> list[str]:
-        """Lend the final unit of work its connection; returns what opens it, for the message that completes it."""
-        self._work = self._unit(self._resources.enter_context(self.platform.database.connection()))
-        return ["begin", self._statement_limit()]
 
     def release(self) -> None:
         """Undo what was not committed and give the connection back; one that cannot be undone is closed."""
@@ -186,18 +186,14 @@ class JobContext:
         self._resources.close()
 
     def _limits(self) -> str:
-        """Bound the transaction, and what it may hold while nothing is heard of it."""
-        return (
-            f"{self._statement_limit()};"
-            f" set local idle_in_transaction_session_timeout = {int(IDLE_LIMIT.total_seconds() * 1000)}"
-        )
-
-    def _statement_limit(self) -> str:
-        """Bound each statement: no interrupt reaches a body inside one, so the statement itself has to end."""
+        """Bound the transaction: no interrupt reaches a body inside a statement, so the statement itself has to end."""
         left = self._attempt.time_left(self.platform.registry.get(self._claim.kind).time_limit)
         # The heartbeat looks every so often, and is to see first that the time is over.
         statement = left + 2 * self.settings.worker_heartbeat
-        return f"set local statement_timeout = {int(statement * 1000)}"
+        return (
+            f"set local statement_timeout = {int(statement * 1000)};"
+            f" set local idle_in_transaction_session_timeout = {int(IDLE_LIMIT.total_seconds() * 1000)}"
+        )
 
     def _unit(self, connection: Connection) -> Work:
         return Work(

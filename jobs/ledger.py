@@ -16,6 +16,7 @@ from uuid import UUID
 
 import psycopg
 
+from jobs.last_writes import LastWrite, texts
 from jobs.outcomes import Superseded
 from jobs.registry import Kind
 from jobs.storable import storable, storable_json
@@ -113,7 +114,8 @@ class Progress:
 class Settlement:
     """How an attempt ended.
 
-    `burned` tells whether it counts as one of the attempts that the kind allows; `result` is JSON (`storable_json`).
+    `burned` tells whether it counts as one of the attempts that the kind allows; `result` is JSON (`storable_json`);
+    `last_writes` take effect with it, or neither does.
     """
 
     claim: Claim
@@ -129,6 +131,7 @@ class Settlement:
     error_message: str | None = None
     error_trace: str | None = None
     error_place: str | None = None
+    last_writes: tuple[LastWrite, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,15 +233,15 @@ def save(connection: Connection, claim: Claim, state: Mapping[str, Any]) -> None
     queries("jobs").save_state(connection, id=claim.id, fence=claim.fence, saved=storable_json(state))
 
 
-def settle_and_commit(connection: Connection, settlement: Settlement, first: Sequence[str] = ()) -> None:
+def settle_and_commit(connection: Connection, settlement: Settlement) -> None:
     """End the attempt inside the open transaction that holds the job's writes, and commit both in one round trip.
 
-    `first` are statements that travel ahead in the same message; they may be what opens the transaction. Raises
-    Superseded, with everything rolled back, when the attempt lost the job meanwhile. An outcome of the body is settled
-    here (done, snoozed, cancelled), a failure with `settle_many`.
+    Its last writes travel along. Raises Superseded, with everything rolled back, when the attempt lost the job
+    meanwhile. An outcome of the body is settled here (done, snoozed, cancelled), a failure with `settle_many`.
     """
     try:
-        execute_at_once(connection, "; ".join([*first, _settle_text(connection, settlement), "commit"]))
+        statements = [*texts(connection, settlement.last_writes), _settle_text(connection, settlement), "commit"]
+        execute_at_once(connection, "; ".join(statements))
     except psycopg.Error as error:
         if error.sqlstate == SUPERSEDED:
             connection.rollback()

@@ -55,6 +55,7 @@ class Last(JobArgs):
     """What a job leaves in the message that completes it, and whether it has written something else before."""
 
     note: str = ""
+    milliseconds: int = 0
     opened: bool = False
     progress: int | None = None
     statement: str = "insert into effects (job_id, attempt, note, pid) values (%(job)s, %(attempt)s, %(note)s, 0)"
@@ -63,6 +64,7 @@ class Last(JobArgs):
 @job("test_last", queue="tickets", max_attempts=20, backoff=Backoff(base=10, jitter=0))
 def last(args: Last, context: JobContext) -> Outcome:
     """Effect at the very end."""
+    time.sleep(args.milliseconds / 1000)
     if args.opened:
         take_effect(context, "first")
     if args.progress is not None:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import traceback
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
-import psycopg
 import structlog
 from pydantic import ValidationError
 
 from jobs.attempt import Attempt
 from jobs.context import JobContext
-from jobs.failures import place_of
 from jobs.ledger import Claim, Settlement
 from jobs.outcomes import Cancel, Discard, Done, JobCancelled, JobTimedOut, Outcome, PutOff, Snooze, Superseded
 from jobs.platform import Platform
 from jobs.registry import Kind
 from jobs.storable import storable, storable_json
-from runtime.logging import get_logger, mask_text
-from sql.errors import is_outage
+from runtime.logging import get_logger
 from workers.board import Board
+from workers.failing import failed
 from workers.interrupts import interruptible
 from workers.settler import Settler
 
 log = get_logger(__name__)
-
-MAX_MESSAGE = 2_000
-MAX_TRACE = 20_000
 
 
 class Runner:
@@ -55,7 +49,9 @@ class Runner:
         committed = False
         try:
             attempt.started_at = context.now
-            settlement = self._settled(attempt, self._call(kind, context, attempt))
+            settlement = replace(
+                self._settled(attempt, self._call(kind, context, attempt)), last_writes=context.last_writes
+            )
             committed = context.complete(settlement)
         except Superseded:
             log.warning("attempt_superseded", fence=attempt.claim.fence)
@@ -129,30 +125,6 @@ class Runner:
             )
         if attempt.timed_out:
             error = JobTimedOut(f"ran longer than {kind.time_limit:g} s").with_traceback(error.__traceback__)
-        burned = not (is_outage(error) or isinstance(error, psycopg.errors.TransactionRollback))
-        final = isinstance(error, Discard) or (burned and claim.attempt >= claim.max_attempts)
-        log.warning("job_failed", error=type(error).__name__, final=final, exc_info=error)
-        return Settlement(
-            claim=claim,
-            state="discarded" if final else "retryable",
-            outcome="discarded" if final else "failed",
-            started_at=attempt.started_at,
-            finished_at=now,
-            scheduled_at=None if final else self._next_try(kind, claim, now),
-            burned=burned,
-            error_class=type(error).__name__,
-            error_message=storable(mask_text(_text_of(error)))[:MAX_MESSAGE],
-            error_trace=storable(mask_text("".join(traceback.format_exception(error))))[-MAX_TRACE:],
-            # Time runs out anywhere: where it did tells nothing.
-            error_place=None if attempt.timed_out else place_of(error, kind.body.__module__),
-        )
-
-    def _next_try(self, kind: Kind[Any], claim: Claim, now: datetime) -> datetime:
-        return now + kind.backoff.delay(claim.attempt)
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error) or type(error).__name__
-    except Exception:  # noqa: BLE001 - an error that cannot even say what it is must be settled all the same
-        return f"{type(error).__name__}, whose message cannot be shown"
+        settlement = failed(kind, claim, error, started_at=attempt.started_at, now=now)
+        log.warning("job_failed", error=type(error).__name__, final=settlement.state == "discarded", exc_info=error)
+        return settlement

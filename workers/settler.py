@@ -7,16 +7,21 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from jobs import ledger
+from jobs import last_writes, ledger
+from jobs.last_writes import LastWrite
 from jobs.ledger import Claim, LogLine, News, Progress, Settlement
+from jobs.outcomes import Superseded
 from jobs.platform import Platform
 from runtime.logging import get_logger
+from sql.errors import is_outage
+from workers.failing import failed
 
 log = get_logger(__name__)
 
@@ -28,8 +33,9 @@ Key = tuple[UUID, int]
 class Settler(threading.Thread):
     """A thread that settles attempts that wrote nothing themselves, in batches as large as came in meanwhile.
 
-    A batch in flight delays nobody: the next one gathers behind it. When PostgreSQL is away the batch waits for it; if
-    its worker is declared lost in the meantime the fence makes the late settlement void.
+    Their last writes are run here, in the transaction that settles them all. A batch in flight delays nobody: the next
+    one gathers behind it. When PostgreSQL is away the batch waits for it; if its worker is declared lost in the
+    meantime the fence makes the late settlement void, and its last writes with it.
     """
 
     def __init__(self, platform: Platform, worker_id: UUID) -> None:
@@ -104,19 +110,37 @@ class Settler(threading.Thread):
         """Write a bundle; when PostgreSQL refuses it, each settlement alone, so that only the one at fault suffers."""
         try:
             self._write_through_outages(bundle)
-        except Exception:
-            log.exception("settling_refused", jobs=len(bundle.settlements))
+        except (Exception, Superseded) as error:
+            log.warning("settling_refused", jobs=len(bundle.settlements), exc_info=error)
+            self._keep_what_was_said(bundle)
             for settlement in bundle.settlements:
                 self._write_alone(settlement)
 
+    def _keep_what_was_said(self, bundle: _Bundle) -> None:
+        try:
+            self._write_through_outages(replace(bundle, settlements=[]))
+        except Exception:
+            log.exception("log_lines_refused", lines=len(bundle.lines))
+
     def _write_alone(self, settlement: Settlement) -> None:
-        for candidate in (settlement, _unstorable(settlement)):
+        candidates = [settlement, _unstorable(settlement)]
+        while candidates:
+            candidate = candidates.pop(0)
             try:
                 self._write_through_outages(_Bundle([candidate]))
-            except Exception:
+            except Superseded:
+                log.warning("attempt_superseded", fence=settlement.claim.fence, job_id=str(settlement.claim.id))
+                return
+            except Exception as error:
                 log.exception("settlement_refused", job_id=str(settlement.claim.id), state=candidate.state)
+                if candidate.last_writes:
+                    candidates.insert(0, self._failed(candidate, error))
             else:
                 return
+
+    def _failed(self, settlement: Settlement, error: Exception) -> Settlement:
+        kind, now = self._platform.registry.get(settlement.claim.kind), self._platform.clock.now()
+        return failed(kind, settlement.claim, error, started_at=settlement.started_at, now=now)
 
     def _write_through_outages(self, bundle: _Bundle) -> None:
         """Write a bundle, again and again while PostgreSQL is away (until the process ends)."""
@@ -125,6 +149,8 @@ class Settler(threading.Thread):
             try:
                 settled = self._write_once(bundle)
             except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+                if bundle.last_writes and not is_outage(error):
+                    raise
                 log.warning("settling_waits", jobs=len(bundle.settlements), error=type(error).__name__)
             else:
                 self._announce(bundle, settled)
@@ -141,7 +167,10 @@ class Settler(threading.Thread):
             ledger.keep_progress(connection, bundle.progress)
             if not bundle.settlements:
                 return []
-            return ledger.settle_many(connection, self._worker_id, bundle.settlements)
+            last_writes.run(connection, bundle.last_writes, bundle.limit)
+            settled = ledger.settle_many(connection, self._worker_id, bundle.settlements)
+            bundle.refuse_if_superseded(settled)
+            return settled
 
     def _announce(self, bundle: _Bundle, settled: Sequence[dict[str, Any]]) -> None:
         if len(settled) < len(bundle.settlements):
@@ -173,6 +202,23 @@ class _Bundle:
     lines: list[LogLine] = field(default_factory=list)
     progress: list[tuple[Claim, Progress]] = field(default_factory=list)
 
+    @property
+    def last_writes(self) -> list[LastWrite]:
+        """The last writes of all, in their order."""
+        return [write for settlement in self.settlements for write in settlement.last_writes]
+
+    @property
+    def limit(self) -> timedelta:
+        """How long each of them may take."""
+        return last_writes.LIMIT if len(self.settlements) == 1 else last_writes.LIMIT_AMONG_OTHERS
+
+    def refuse_if_superseded(self, settled: Sequence[dict[str, Any]]) -> None:
+        """Raise Superseded when an attempt that has last writes is not among those that were still held."""
+        held = {(row["id"], row["fence"]) for row in settled}
+        for settlement in self.settlements:
+            if settlement.last_writes and (settlement.claim.id, settlement.claim.fence) not in held:
+                raise Superseded(f"job {settlement.claim.id}, fence {settlement.claim.fence}")
+
 
 def _unstorable(settlement: Settlement) -> Settlement:
     return replace(
@@ -185,4 +231,5 @@ def _unstorable(settlement: Settlement) -> Settlement:
         error_trace=None,
         error_place=None,
         reason=None,
+        last_writes=(),
     )

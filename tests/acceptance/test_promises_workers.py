@@ -10,7 +10,7 @@ import pytest
 
 from runtime.settings import MEGABYTE, Settings
 from tests.acceptance.system import QUICK, System, system
-from tests.job_kinds import Hunger, Stall, hungry, stall
+from tests.job_kinds import Hunger, Last, Stall, hungry, last, stall
 from tests.processes import children_of
 from tests.stand_in import attempts_of, effects_of, enqueue, enqueue_many, job_row
 
@@ -20,9 +20,10 @@ pytestmark = pytest.mark.acceptance
 def test_jobs_of_killed_workers_complete_within_15_seconds_each_effect_exactly_once(
     settings: Settings, logs: Path
 ) -> None:
-    """At the default settings: kill -9 of all workers amid 200 jobs of 50 ms."""
+    """At the default settings: kill -9 of all workers amid 200 jobs of 50 ms, half of which effect by a last write."""
     with system(settings, logs) as it:
-        ids = it.enqueue(200)
+        by_last_write = [Last(milliseconds=50)] * 10
+        ids = [job for _ in range(10) for job in (*it.enqueue(10), *enqueue_many(it.platform, last, by_last_write))]
         it.processes.scheduler()
         workers = it.processes.workers(2)
         it.wait_for_effects(40)

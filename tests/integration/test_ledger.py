@@ -301,12 +301,38 @@ def test_a_last_write_of_a_superseded_attempt_is_rolled_back(platform: Platform,
     assert job_row(platform, job_id)["state"] == "available"
 
 
-def test_a_last_write_ends_when_the_jobs_time_does(
-    platform: Platform, worker: StandIn, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_last_write_that_takes_too_long_fails_the_attempt(
+    platform: Platform, worker: StandIn, monkeypatch: pytest.MonkeyPatch, opened: bool
 ) -> None:
     monkeypatch.setattr("jobs.attempt.Attempt.time_left", lambda *_: -2 * platform.settings.worker_heartbeat + 0.2)
-    row = worker.run_job(enqueue(platform, last, Last(statement="select pg_sleep(20)")))
+    monkeypatch.setattr("jobs.last_writes.LIMIT", timedelta(milliseconds=200))
+    row = worker.run_job(enqueue(platform, last, Last(opened=opened, statement="select pg_sleep(20)")))
     assert (row["state"], row["error_class"]) == ("retryable", "QueryCanceled")
+
+
+def test_last_writes_of_many_are_one_transaction_in_which_nobody_suffers_for_another(
+    platform: Platform, worker: StandIn
+) -> None:
+    ids = enqueue_many(platform, last, [Last(note="a"), Last(statement="select 1 / 0"), Last(note="b"), Last(note="c")])
+    claims = worker.claim(ids)
+    for claim in claims:
+        worker.runner.run(claim)
+    # One of them is lost before it is written.
+    fetch(platform, "update jobs set fence = fence + 1 where id = %s returning id", ids[2])
+    worker.settle()
+    states = [job_row(platform, job_id)["state"] for job_id in ids]
+    assert states == ["completed", "retryable", "running", "completed"]
+    assert [len(effects_of(platform, job_id)) for job_id in ids] == [1, 0, 0, 1]
+
+
+def test_last_writes_of_many_share_one_transaction(platform: Platform, worker: StandIn) -> None:
+    statement = "insert into effects (job_id, attempt, note, pid) values (%(job)s, 1, pg_current_xact_id()::text, 0)"
+    ids = enqueue_many(platform, last, [Last(statement=statement) for _ in range(5)])
+    for claim in worker.claim(ids):
+        worker.runner.run(claim)
+    worker.settle()
+    assert len({effects_of(platform, job_id)[0]["note"] for job_id in ids}) == 1
 
 
 def test_a_superseded_attempt_cannot_settle_while_its_successor_runs(platform: Platform, worker: StandIn) -> None:
