@@ -49,9 +49,9 @@ class Runner:
         committed = False
         try:
             attempt.started_at = context.now
-            settlement = replace(
-                self._settled(attempt, self._call(kind, context, attempt)), last_writes=context.last_writes
-            )
+            settlement = self._settled(attempt, self._call(kind, context, attempt))
+            if context.last_writes:
+                settlement = replace(settlement, last_writes=context.last_writes)
             committed = context.complete(settlement)
         except Superseded:
             log.warning("attempt_superseded", fence=attempt.claim.fence)
