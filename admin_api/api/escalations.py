@@ -234,7 +234,7 @@ def list_thresholds() -> Response:
 
 
 @api.put("/repeat-faults/settings/<project_id>", responses={200: ThresholdsAnswer, 404: Failure, 409: Failure})
-@requires("manager")
+@requires("admin")
 def put_thresholds(project_id: str, body: ThresholdsChange) -> Response:
     """Set the thresholds of a project (its id or code) or, as `default`, of every project without its own."""
     with unit_of_work() as work:
@@ -243,7 +243,7 @@ def put_thresholds(project_id: str, body: ThresholdsChange) -> Response:
 
 
 @api.delete("/repeat-faults/settings/<project_id>", responses={200: ThresholdsAnswer, 404: Failure})
-@requires("manager")
+@requires("admin")
 def drop_thresholds(project_id: str, query: ReasonQuery) -> Response:
     """Take away a project's own thresholds: the default counts again."""
     with unit_of_work() as work:

@@ -200,7 +200,7 @@ def list_targets(query: TargetsQuery) -> Response:
 
 
 @api.put("/sla/settings/<project_id>/<priority>", responses={200: TargetsAnswer, 404: Failure, 409: Failure})
-@requires("manager")
+@requires("admin")
 def put_target(project_id: str, priority: str, body: TargetChange, query: ReasonQuery) -> Response:
     """Set a target of a project (its id or code) or, as `default`, of all that have none of their own.
 
@@ -212,7 +212,7 @@ def put_target(project_id: str, priority: str, body: TargetChange, query: Reason
 
 
 @api.delete("/sla/settings/<project_id>/<priority>", responses={200: TargetsAnswer, 404: Failure})
-@requires("manager")
+@requires("admin")
 def drop_target(project_id: str, priority: str, query: ReasonQuery) -> Response:
     """Take away a project's own target: the default counts again."""
     with unit_of_work() as work:

@@ -48,21 +48,21 @@ def show_thresholds() -> str:
 
 
 @pages.action("/repeat-faults/thresholds", again=show_thresholds)
-@requires("manager")
+@requires("admin")
 def add_thresholds() -> Response:
     """Give a project thresholds of its own."""
     return _set(form_of(NewThresholds).project_id)
 
 
 @pages.action("/repeat-faults/thresholds/<project_id>", again=show_thresholds)
-@requires("manager")
+@requires("admin")
 def change_thresholds(project_id: str) -> Response:
     """Change thresholds; a look for repeat faults follows by itself."""
     return _set(project_id)
 
 
 @pages.action("/repeat-faults/thresholds/<project_id>/drop", again=show_thresholds)
-@requires("manager")
+@requires("admin")
 def drop_thresholds(project_id: str) -> Response:
     """Take a project's own thresholds away: the general ones count again."""
     with unit_of_work() as work:

@@ -62,7 +62,7 @@ def show_targets() -> str:
 
 
 @pages.action("/sla/targets/<project_id>/<priority>", again=show_targets)
-@requires("manager")
+@requires("admin")
 def change_target(project_id: str, priority: str) -> Response:
     """Set a target; clocks that run already keep what was promised."""
     form = form_of(TargetForm)
@@ -72,7 +72,7 @@ def change_target(project_id: str, priority: str) -> Response:
 
 
 @pages.action("/sla/targets/<project_id>/<priority>/drop", again=show_targets)
-@requires("manager")
+@requires("admin")
 def drop_target(project_id: str, priority: str) -> Response:
     """Take a project's own target away: the general one counts again."""
     with unit_of_work() as work:

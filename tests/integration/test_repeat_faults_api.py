@@ -311,6 +311,12 @@ class TestThresholds:
         again = client.put(f"{self.URL}/default", json=self.WHOLE).get_json()["data"]
         assert again == [row]
 
+    def test_a_manager_does_not_change_settings(self, app: Flask, platform: Platform) -> None:
+        manager = client_as(app, platform, "manager")
+        assert manager.get(self.URL).status_code == 200
+        error_of(manager.put(f"{self.URL}/default", json=self.WHOLE), 403, "FORBIDDEN")
+        error_of(manager.delete(f"{self.URL}/default"), 403, "FORBIDDEN")
+
     def test_what_is_wrong_is_named(self, client: FlaskClient) -> None:
         error = error_of(client.put(f"{self.URL}/default", json={"pole_threshold": 0}), 422, "VALIDATION_ERROR")
         assert set(error["details"]) == set(self.WHOLE)

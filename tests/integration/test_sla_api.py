@@ -30,7 +30,7 @@ def app(platform: Platform) -> Flask:
 
 @pytest.fixture
 def client(app: Flask, platform: Platform) -> FlaskClient:
-    return client_as(app, platform, "manager", "operator")
+    return client_as(app, platform, "admin")
 
 
 @pytest.fixture
@@ -149,8 +149,8 @@ class TestTargets:
         error_of(client.put(f"{API}/sla/settings/nowhere/low", json=TARGET), 404, "NOT_FOUND")
         error_of(client.get(f"{API}/sla/settings?project_id=nowhere"), 404, "NOT_FOUND")
 
-    @pytest.mark.parametrize("role", ["qa", "operator", "viewer", "technician", "contractor"])
-    def test_only_managers_change_them(self, app: Flask, platform: Platform, role: Any) -> None:
+    @pytest.mark.parametrize("role", ["manager", "qa", "operator", "viewer", "technician", "contractor"])
+    def test_only_admins_change_them(self, app: Flask, platform: Platform, role: Any) -> None:
         client = client_as(app, platform, role)
         error_of(client.put(f"{API}/sla/settings/default/low", json=TARGET), 403, "FORBIDDEN")
         error_of(client.delete(f"{API}/sla/settings/default/low"), 403, "FORBIDDEN")
