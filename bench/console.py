@@ -142,8 +142,11 @@ def measure(browser: FlaskClient, address: str) -> Page:
     return Page(address, milliseconds[1:], size)
 
 
-def filter_out(browser: FlaskClient, address: str) -> tuple[Page, int]:
-    """Return the slowest address that a page's own filters lead to, and how many they lead to."""
+def filter_out(browser: FlaskClient, address: str) -> tuple[Page | None, int]:
+    """Return the slowest address that a page's own filters lead to, and how many they lead to, itself included.
+
+    None and 0 for a page that only sends one on, as that to sign in does.
+    """
     took: dict[str, float] = {}
 
     def ask(wanted: str) -> str | None:
@@ -157,7 +160,8 @@ def filter_out(browser: FlaskClient, address: str) -> tuple[Page, int]:
 
     asked = sum(1 for _ in filtered(address, ask))
     slow = sorted(took, key=lambda wanted: -took[wanted])[:CANDIDATES]
-    return max((measure(browser, wanted) for wanted in slow), key=lambda page: median(page.milliseconds)), asked
+    measured = [measure(browser, wanted) for wanted in slow]
+    return max(measured, key=lambda page: median(page.milliseconds), default=None), asked
 
 
 def run(tickets: int, jobs: int, say: Say) -> bool:
@@ -174,10 +178,11 @@ def measure_all(found: Mapping[str, Sequence[str]], browser: FlaskClient, say: S
     addresses = [address for of_one in found.values() for address in of_one]
     plain = tell([measure(browser, address) for address in addresses], "page", say)
     narrowed, asked = [], 0
-    for path in dict.fromkeys(urlsplit(address).path for address in addresses):
-        slowest, number = filter_out(browser, path)
+    # A page that is only there with its query is asked as it was found; of all others the shortest address.
+    for address in {urlsplit(one).path: one for one in sorted(addresses, key=len, reverse=True)}.values():
+        slowest, number = filter_out(browser, address)
         asked += number
-        if number > 1:
+        if slowest and number > 1:
             narrowed.append(slowest)
     say(f"\nThe slowest of each page, narrowed by its filters and followed to its next rows: {asked:,} addresses")
     return tell(narrowed, "slowest address", say) and plain
