@@ -23,9 +23,9 @@ where id = any(array(
         )))
         and (:fingerprint::uuid is null or fingerprint = :fingerprint::uuid)
         and (:parent_id::uuid is null or parent_id = :parent_id::uuid)
-        and (:subject_type::text is null or id in (
+        and (:subject_type::text is null or id = any(array(
             select job_id from job_subjects where subject_type = :subject_type::text and subject_id = :subject_id::text
-        ))
+        )))
         and (:before_id::uuid is null or id < :before_id::uuid)
     order by id desc
     limit :page_size
