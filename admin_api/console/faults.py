@@ -16,7 +16,7 @@ from admin_api.console.charts import Chart, bars
 from admin_api.console.forms import query_of
 from admin_api.console.listing import Listing, project_options
 from admin_api.console.pages import ConsolePages, may
-from admin_api.console.periods import DAYS, PERIOD_HEADS, days_back, fitting, period_said, ranges, steps_of
+from admin_api.console.periods import DAYS, PERIOD_HEADS, days_back, period_said, ranges, steps_of, with_room
 from admin_api.console.wording import pairs, words
 from admin_api.context import actor, now, platform
 from ticketing.days import local_day
@@ -60,7 +60,7 @@ def show_trends() -> str:
     asked = query.request()
     by = asked.group_by if asked.group_by in NAMES else Grouping.FAULT_CAUSE
     begins = asked.reported_from
-    period = asked.period or fitting((asked.reported_before or now()) - begins if begins else None)
+    period = with_room(asked.period, (asked.reported_before or now()) - begins if begins else None)
     apart = by if by in _FEW else Grouping.PERIOD
     with platform().read() as connection:
         over_time = trends.count_faults(
@@ -81,6 +81,7 @@ def show_trends() -> str:
         is_cut=over_time.is_cut,
         by=by.value,
         period=period.value,
+        no_room=asked.period not in (None, period),
         query=query,
         first_day=asked.reported_from,
         last_day=asked.reported_before and asked.reported_before - timedelta(microseconds=1),

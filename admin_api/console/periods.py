@@ -14,7 +14,11 @@ DAYS: Final = 7
 """What is shown where nobody asks for other days: counting places over more takes longer than a page should."""
 RANGES: Final = MappingProxyType({"7 days": DAYS, "30 days": 30, "90 days": 90, "A year": 365})
 
+MOST_STEPS: Final = 60
+"""So many periods are side by side in a chart at most: of more nobody reads one, and each costs the page time."""
+
 PERIOD_HEADS: Final = MappingProxyType({Period.DAY: "Day", Period.WEEK: "Week from", Period.MONTH: "Month"})
+_LENGTHS: Final = MappingProxyType({Period.DAY: timedelta(days=1), Period.WEEK: timedelta(weeks=1)})
 
 
 def days_back(today: date, days: int) -> str:
@@ -39,6 +43,15 @@ def fitting(length: timedelta | None) -> Period:
     return Period.WEEK if length > timedelta(days=45) else Period.DAY
 
 
+def with_room(asked: Period | None, length: timedelta | None) -> Period:
+    """Return the period asked for, or the next longer one of which a chart has room; none asked for is what fits."""
+    if asked is None:
+        return fitting(length)
+    longer = list(Period)[list(Period).index(asked) : -1]
+    roomy = (one for one in longer if length is not None and length <= MOST_STEPS * _LENGTHS[one])
+    return next(roomy, Period.MONTH)
+
+
 def period_said(step: date, period: Period) -> str:
     """Return a period, told by the day on which it begins, in few letters."""
     return f"{step:%b %Y}" if period is Period.MONTH else f"{step.day} {step:%b}"
@@ -57,4 +70,4 @@ def steps_of(known: Collection[date], period: Period) -> list[date]:
 def _next(step: date, period: Period) -> date:
     if period is Period.MONTH:
         return (step.replace(day=1) + timedelta(days=32)).replace(day=1)
-    return step + timedelta(days=7 if period is Period.WEEK else 1)
+    return step + _LENGTHS[period]

@@ -16,7 +16,7 @@ from admin_api.console.charts import Chart, bars, lines
 from admin_api.console.forms import query_of
 from admin_api.console.listing import Listing, project_options
 from admin_api.console.pages import ConsolePages
-from admin_api.console.periods import DAYS, PERIOD_HEADS, days_back, fitting, period_said, ranges
+from admin_api.console.periods import DAYS, PERIOD_HEADS, days_back, period_said, ranges, with_room
 from admin_api.console.wording import pairs, words
 from admin_api.context import now, platform
 from ticketing import directory
@@ -49,7 +49,7 @@ def show() -> str:
     asked = query.request()
     by = asked.group_by if asked.group_by in NAMES else Grouping.PRIORITY
     begins = asked.reported_from
-    period = asked.period or fitting((asked.reported_before or now()) - begins if begins else None)
+    period = with_room(asked.period, (asked.reported_before or now()) - begins if begins else None)
     overdue = query_of(LinesQuery).model_copy(update={"limit": OVERDUE})
     with platform().read() as connection:
         at = now()
@@ -76,6 +76,7 @@ def show() -> str:
         is_own=project is not None,
         by=by.value,
         period=period.value,
+        no_room=asked.period not in (None, period),
         groupings=[(one.value, said) for one, said in NAMES.items()],
         periods=pairs(Period),
         priorities=pairs(Priority),

@@ -66,6 +66,7 @@ class TestFaults:
         assert ">Vandalism</a></th><td" in text
         assert text.count("<title>Faults in each week</title>") == 1
         assert "All others" not in text
+        assert "no room" not in text
         assert "<svg" in text
         assert " style=" not in text
 
@@ -144,6 +145,16 @@ class TestSla:
         assert running["ticket_uid"] not in text
         assert ">3 h<" in text
         assert " style=" not in text
+
+    def test_shorter_periods_than_a_chart_has_room_for_are_counted_together(
+        self, viewer: FlaskClient, platform: Platform
+    ) -> None:
+        report(platform, fault_cause="vandalism")
+        create(platform)
+        for page, title in ((FAULTS, "Faults in each week"), (SLA, "Share in time, by week of the report")):
+            start = (platform.clock.now() - timedelta(days=100)).date()
+            text = text_of(viewer, f"{page}?period=day&start_date={start}")
+            assert (title in text, "counted by the week" in text) == (True, True)
 
     @pytest.mark.parametrize("by", ["priority", "project", "contractor"])
     def test_groups_lead_to_themselves(self, viewer: FlaskClient, platform: Platform, by: str) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from admin_api.console.maps import HEIGHT, WIDTH, Mark, PlaceMap, draw_map
-from admin_api.console.periods import period_said, steps_of
+from admin_api.console.periods import MOST_STEPS, period_said, steps_of, with_room
 from ticketing.faults.rules import Period
 
 degrees = st.tuples(st.floats(-85, 85), st.floats(-180, 180))
@@ -85,3 +85,21 @@ def test_everything_lies_on_the_drawing(places: list[tuple[float, float]]) -> No
 )
 def test_periods_without_anything_are_among_the_steps(period: Period, known: set[date], steps: list[str]) -> None:
     assert [period_said(step, period) for step in steps_of(known, period)] == steps
+
+
+@pytest.mark.parametrize(
+    ("asked", "days", "shown"),
+    [
+        (Period.DAY, MOST_STEPS, Period.DAY),
+        (Period.DAY, MOST_STEPS + 1, Period.WEEK),
+        (Period.WEEK, 7 * MOST_STEPS, Period.WEEK),
+        (Period.DAY, 7 * MOST_STEPS + 1, Period.MONTH),
+        (Period.MONTH, 3, Period.MONTH),
+        (Period.DAY, None, Period.MONTH),
+        (None, 30, Period.DAY),
+        (None, 90, Period.WEEK),
+        (None, None, Period.MONTH),
+    ],
+)
+def test_a_chart_has_no_more_periods_than_one_can_read(asked: Period | None, days: int | None, shown: Period) -> None:
+    assert with_room(asked, days if days is None else timedelta(days=days)) is shown
