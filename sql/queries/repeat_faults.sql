@@ -106,7 +106,8 @@ known as materialized (
     group by e.scope_type, e.scope_value, place.within
 ),
 
--- Every other place: one count says it all.
+-- Every other place: one count says it all. Where places are named, kinds of places that none is of are left out of the
+-- plan, and drops are found by their number.
 counted as (
     select
         'pole' as scope_type,
@@ -119,6 +120,8 @@ counted as (
     from faults as f
     where
         f.pole_number is not null
+        and (:scope_types::text [] is null or 'pole' = any(:scope_types::text []))
+        and (:scope_types::text [] is null or f.pole_number = any(:scope_values::text []))
         and (
             :everywhere::boolean
             or f.pole_number in (select scope_value from wanted where scope_type = 'pole')
@@ -137,6 +140,8 @@ counted as (
     from faults as f
     where
         f.pon_number is not null
+        and (:scope_types::text [] is null or 'pon' = any(:scope_types::text []))
+        and (:scope_types::text [] is null or f.pon_number = any(:scope_values::text []))
         and (
             :everywhere::boolean
             or (f.pon_number, f.within) in (select scope_value, within from wanted where scope_type = 'pon')
@@ -155,6 +160,8 @@ counted as (
     from faults as f
     where
         f.zone is not null
+        and (:scope_types::text [] is null or 'zone' = any(:scope_types::text []))
+        and (:scope_types::text [] is null or f.zone = any(:scope_values::text []))
         and (
             :everywhere::boolean
             or (f.zone, f.within) in (select scope_value, within from wanted where scope_type = 'zone')
@@ -173,6 +180,8 @@ counted as (
     from faults as f
     where
         f.dr_number is not null
+        and (:scope_types::text [] is null or 'dr' = any(:scope_types::text []))
+        and (:scope_types::text [] is null or f.dr_number = any(:scope_values::text []))
         and (
             :everywhere::boolean
             or f.dr_number in (select scope_value from wanted where scope_type = 'dr')
