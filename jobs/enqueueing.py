@@ -73,19 +73,13 @@ def enqueue_many(
     urgency = kind.priority if priority is None else priority
     starts_at = now if at is None else max(at, now)
     waits = starts_at > now
-    ids = uuid7s(len(arguments))
-    keys = [kind.unique_key(one) for one in arguments]
-    inserted = connection.execute(
-        queries("jobs").insert_jobs.sql,
-        {
-            **_common(kind, origin, urgency, tags, starts_at, "scheduled" if waits else "available"),
-            "ids": ids,
-            "arguments": to_json(arguments).decode(),
-            "unique_keys": None if kind.unique_by is None else keys,
-        },
-    )
-    # Reading the ids back costs as much as making them: mostly all are new.
-    new = ids if inserted.rowcount == len(ids) else [row["id"] for row in inserted]
+    ids, keys = uuid7s(len(arguments)), _keys(kind, arguments)
+    row = {
+        **_common(kind, origin, urgency, tags, starts_at, "scheduled" if waits else "available"),
+        "ids": ids,
+        "arguments": to_json(arguments).decode(),
+    }
+    new = _insert(connection, ids, keys, row)
     _note_subjects(connection, kind, zip(ids, arguments, strict=True), new)
     jobs = [EnqueuedJob(job_id, existing=False) for job_id in ids]
     for place, holder in _taken(connection, kind, keys, ids, new):
@@ -97,6 +91,23 @@ def enqueue_many(
             jobs[place], _ = enqueue(connection, kind, late, origin, now=now, at=at, priority=priority, tags=tags)
     news = [] if waits else [News(job.id, kind.queue, urgency) for job in jobs if not job.existing]
     return jobs, news
+
+
+def _keys(kind: Kind[Any], arguments: Sequence[JobArgs]) -> list[str | None]:
+    """Return the unique key of each job; none of a kind that has no such keys, which spares making them."""
+    return [] if kind.unique_by is None else [kind.unique_key(one) for one in arguments]
+
+
+def _insert(
+    connection: Connection, ids: Sequence[UUID], keys: Sequence[str | None], row: dict[str, Any]
+) -> Sequence[UUID]:
+    """Write jobs down and return the ids of those that are: without keys all, and then nothing need be looked at."""
+    if not keys:
+        queries("jobs").insert_jobs(connection, **row)
+        return ids
+    inserted = connection.execute(queries("jobs").insert_unique_jobs.sql, {**row, "unique_keys": keys})
+    # Reading the ids back costs as much as making them: mostly all are new.
+    return ids if inserted.rowcount == len(ids) else [found["id"] for found in inserted]
 
 
 def _taken(

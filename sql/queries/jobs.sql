@@ -19,9 +19,21 @@ with inserted as (
 )
 select id from inserted;
 
--- name: insert_jobs(ids, kind, queue, state, priority, arguments, unique_keys, tags, max_attempts, scheduled_at, retain_for, actor_kind, actor_id, actor_name, request_id, parent_id)
--- Writes many jobs of one kind down in one statement; gives the ids of those that were new. The arguments are a JSON
--- array (an array of texts costs the client twice as much), the keys null for a kind that is not unique.
+-- name: insert_jobs(ids, kind, queue, state, priority, arguments, tags, max_attempts, scheduled_at, retain_for, actor_kind, actor_id, actor_name, request_id, parent_id)!
+-- Writes many jobs of a kind without unique keys down in one statement. The arguments are a JSON array (an array of texts
+-- costs the client twice as much).
+insert into jobs (
+    id, kind, queue, state, priority, arguments, tags, max_attempts, scheduled_at, retain_for,
+    actor_kind, actor_id, actor_name, request_id, parent_id
+)
+select
+    job.id, :kind::text, :queue::text, :state::text, :priority::smallint, job.arguments,
+    :tags::text[], :max_attempts::integer, :scheduled_at::timestamptz, :retain_for::interval, :actor_kind::text,
+    :actor_id::uuid, :actor_name::text, :request_id::text, :parent_id::uuid
+from rows from (unnest(:ids::uuid[]), jsonb_array_elements(:arguments::text::jsonb)) as job (id, arguments);
+
+-- name: insert_unique_jobs(ids, kind, queue, state, priority, arguments, unique_keys, tags, max_attempts, scheduled_at, retain_for, actor_kind, actor_id, actor_name, request_id, parent_id)
+-- As insert_jobs, each job with its unique key; gives the ids of those that were new.
 insert into jobs (
     id, kind, queue, state, priority, arguments, unique_key, tags, max_attempts, scheduled_at, retain_for,
     actor_kind, actor_id, actor_name, request_id, parent_id
