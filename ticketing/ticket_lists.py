@@ -6,13 +6,14 @@ of them soon. So no combination of filters and order needs an index of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sql.database import Connection, queries
-from ticketing.paging import PageRequest, fetch_planned, require_depth
+from ticketing.paging import MAX_DEPTH, PageRequest, fetch_planned, require_depth
 from ticketing.ticket_order import Order, Part, Place, parts_in
+from ticketing.vocabulary import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +59,33 @@ class _Listing:
         return int(counted[0]["count"])
 
     def _sort(self, after: Place | None, *, rows: int, skip: int, own: bool) -> Found:
-        found = fetch_planned(
+        found = self._sorted(after, rows=rows, skip=skip, own=own, by_status=False)
+        return Found(_places(found), found[0]["counted"] if found else 0)
+
+    def sort_own_by_status(self, *, rows: int) -> dict[str, Found] | None:
+        """Find `rows` places of each status that there is among somebody's own; None where they are too many to sort.
+
+        All are read at once: asked for by status, as many would be read for each.
+        """
+        found = self._sorted(None, rows=rows, skip=0, own=True, by_status=True)
+        counts = {row["status"]: row["counted"] for row in found}
+        if sum(counts.values()) > self.depth:
+            return None
+        return {
+            status: Found(_places([row for row in found if row["status"] == status]), counted)
+            for status, counted in counts.items()
+        }
+
+    def _sorted(self, after: Place | None, *, rows: int, skip: int, own: bool, by_status: bool) -> list[dict[str, Any]]:
+        return fetch_planned(
             self.connection,
             queries("tickets").find_few_tickets,
             **self._parameters(after, rows, skip, sorted_by=self.order),
             own=own,
+            by_status=by_status,
             after_part=after.part if after else None,
             most=self.depth + 1,
         )
-        places = [Place(row["part"], row["at"], row["id"]) for row in found if row["id"] is not None]
-        return Found(places, found[0]["counted"])
 
     def walk(self, part: Part, after: Place | None, *, rows: int, skip: int) -> list[Place]:
         """Find `rows` places along the index of a part of the order."""
@@ -102,6 +120,35 @@ def find(
     if found.counted <= depth:
         return found
     return Found(_find_among_many(listing, after, request), found.counted)
+
+
+def find_by_status(
+    connection: Connection,
+    narrowed: Mapping[str, Any],
+    order: Order,
+    statuses: Sequence[Status],
+    *,
+    rows: int,
+    depth: int,
+) -> dict[Status, Found]:
+    """Find the first `rows` tickets, and one more, in each of several statuses, as `find` does: a board's columns."""
+    if len(statuses) > 1 and _is_own(narrowed):
+        listing = _Listing(connection=connection, narrowed=narrowed, order=order, depth=MAX_DEPTH)
+        own = listing.sort_own_by_status(rows=rows + 1)
+        if own is not None:
+            return {status: _no_deeper(own.get(status, Found([], 0)), depth) for status in statuses}
+    request = PageRequest(size=rows)
+    return {
+        status: find(connection, {**narrowed, "status": status}, order, request, depth=depth) for status in statuses
+    }
+
+
+def _no_deeper(found: Found, depth: int) -> Found:
+    return Found(found.places, min(found.counted, depth + 1))
+
+
+def _places(found: Sequence[Mapping[str, Any]]) -> list[Place]:
+    return [Place(row["part"], row["at"], row["id"]) for row in found if row["id"] is not None]
 
 
 def _find_among_many(listing: _Listing, after: Place | None, request: PageRequest) -> list[Place]:

@@ -5,7 +5,8 @@ Each answer takes a fixed number of statements, however many rows it has.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -155,13 +156,46 @@ def list_tickets(
     if wanted.search and wanted.search.strip():
         return _search(connection, narrowed, sight, wanted.search, request)
     found = ticket_lists.find(connection, narrowed, order, request, depth=depth)
-    shown, more = found.places[: request.size], len(found.places) > request.size
+    rows = _rows(connection, [place.id for place in found.places[: request.size]], sight)
+    return _page(found, rows, request, order, depth)
+
+
+def list_by_status(
+    connection: Connection,
+    actor: Actor,
+    wanted: TicketFilter,
+    statuses: Sequence[Status],
+    request: PageRequest,
+    *,
+    order: Order = Order.NEWEST,
+    depth: int = MAX_DEPTH,
+) -> dict[Status, Page]:
+    """Return the first page of each of several statuses, as `list_tickets` does: the columns of a board."""
+    if wanted.search and wanted.search.strip():
+        lists = {status: replace(wanted, status=status) for status in statuses}
+        return {status: list_tickets(connection, actor, asked, request) for status, asked in lists.items()}
+    sight = load_sight(connection, actor)
+    narrowed = {**filter_parameters(connection, wanted), **sight.parameters()}
+    columns = ticket_lists.find_by_status(connection, narrowed, order, statuses, rows=request.size, depth=depth)
+    shown = [place.id for found in columns.values() for place in found.places[: request.size]]
+    rows = {row["id"]: row for row in _rows(connection, shown, sight)}
+    return {
+        status: _page(found, [rows[place.id] for place in found.places if place.id in rows], request, order, depth)
+        for status, found in columns.items()
+    }
+
+
+def _page(
+    found: ticket_lists.Found, rows: list[dict[str, Any]], request: PageRequest, order: Order, depth: int
+) -> Page:
+    """Make a page of the tickets that were found, but for the one more, which only tells that there are more."""
+    more = len(found.places) > request.size
     return Page(
-        rows=_rows(connection, [place.id for place in shown], sight),
+        rows=rows,
         request=request,
         total=min(found.counted, depth),
         total_is_capped=found.counted > depth,
-        next_cursor=shown[-1].cursor(order) if more else None,
+        next_cursor=found.places[request.size - 1].cursor(order) if more else None,
     )
 
 

@@ -5,7 +5,7 @@ Both read what the list of the API reads, with the same filters, which live in t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
@@ -67,19 +67,17 @@ def show_board() -> str:
     return render_template("console/tickets_board.html", columns=columns, **_around(query, choices))
 
 
-def _columns(connection: Connection, query: TicketQuery, statuses: Iterable[Status]) -> list[dict[str, Any]]:
+def _columns(connection: Connection, query: TicketQuery, statuses: Sequence[Status]) -> list[dict[str, Any]]:
     """Return the first tickets in each status with how many there are, counted no further than COUNTED."""
-    pages = {
-        status: ticket_views.list_tickets(
-            connection,
-            actor(),
-            query.model_copy(update={"status": status}).filter(),
-            PageRequest(size=CARDS),
-            order=query.order,
-            depth=COUNTED,
-        )
-        for status in statuses
-    }
+    pages = ticket_views.list_by_status(
+        connection,
+        actor(),
+        query.filter(),
+        statuses,
+        PageRequest(size=CARDS),
+        order=query.order,
+        depth=COUNTED,
+    )
     rows = iter(rows_of(connection, [ticket for page in pages.values() for ticket in page.rows]))
     return [
         {

@@ -91,15 +91,17 @@ from (
     limit :most::bigint
 ) as counted;
 
--- name: find_few_tickets(sorted_by, newest_first, own, clock_runs, status, ticket_type, priority, source, assigned_to, assigned_team_id, project, dr_number, qa_ready, sla_breached, see_all, see_user, see_contractor, see_teams, after_part, after_at, after_id, most, row_limit, row_skip)
+-- name: find_few_tickets(sorted_by, newest_first, by_status, own, clock_runs, status, ticket_type, priority, source, assigned_to, assigned_team_id, project, dr_number, qa_ready, sla_breached, see_all, see_user, see_contractor, see_teams, after_part, after_at, after_id, most, row_limit, row_skip)
 -- Counts the tickets that match, but no further than `most`, and finds a page of them where they are fewer than that:
--- all of them are read and sorted, for where few match an index of the order would be walked from end to end. One row
--- at least. Every filter may be null; run it unprepared (paging.fetch_planned).
+-- all of them are read and sorted, for where few match an index of the order would be walked from end to end. With
+-- `by_status` those of each status are counted and paged by themselves. No row where none matches. Every filter may be
+-- null; run it unprepared (paging.fetch_planned).
 -- What is somebody's `own`, or of one drop, is found by that and its other filters are asked of each: written so that
 -- no index helps with them, or the planner would read a hundred thousand entries to spare it a thousand tickets.
 with matching as materialized (
     select
         t.id,
+        case when :by_status::boolean then t.status end as status,
         case :sorted_by::text
             when 'priority' then array_position(array['critical', 'urgent', 'high', 'normal', 'low'], t.priority)
             when 'due'
@@ -149,12 +151,14 @@ with matching as materialized (
     limit :most::bigint
 ),
 
-page as (
+sorted as (
     select
         id,
+        status,
         part,
         at,
         row_number() over (
+            partition by status
             order by
                 part,
                 case when :newest_first::boolean then at end desc,
@@ -172,18 +176,23 @@ page as (
                 else (part, at, id) > (:after_part::integer, :after_at::timestamptz, :after_id::uuid)
             end
         )
-    order by place
-    limit :row_limit::bigint offset :row_skip::bigint
+),
+
+page as (
+    select *
+    from sorted
+    where place > :row_skip::bigint and place <= :row_skip::bigint + :row_limit::bigint
 )
 
 select
+    counted.status,
     counted.counted,
     page.id,
     page.part,
     page.at
-from (select count(*) as counted from matching) as counted
-left join page on true
-order by page.place;
+from (select status, count(*) as counted from matching group by status) as counted
+left join page on counted.status is not distinct from page.status
+order by counted.status, page.place;
 
 -- name: walk_tickets(sorted_by, newest_first, clock_runs, status, ticket_type, priority, source, assigned_to, assigned_team_id, project, dr_number, qa_ready, sla_breached, see_all, see_user, see_contractor, see_teams, after_at, after_id, row_limit, row_skip)
 -- Finds a page of the tickets that match where many do, along an index of the order; `at` is what they are sorted by.
