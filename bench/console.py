@@ -34,7 +34,7 @@ from jobs.platform import Platform
 from runtime.logging import configure_logging
 from tests.acceptance.browser.walk import walk
 from tests.console import open_console
-from tests.factories_access import make_api_key
+from tests.factories.access import make_api_key
 from tests.running import run_jobs
 from ticketing import sample_data
 from ticketing.dashboard import totals

@@ -18,7 +18,7 @@ from statistics import median
 
 from bench.many_tickets import NOW, Say, cost_of_writing, fill, running, tell, timed
 from sql.database import Connection
-from tests.factories_day_totals import count_compliance_plainly, count_faults_plainly
+from tests.factories.day_totals import count_compliance_plainly, count_faults_plainly
 from ticketing.dashboard import totals
 from ticketing.days import end_of_day, local_day
 from ticketing.faults.rules import Grouping, Period

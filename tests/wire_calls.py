@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from tests.factories_attachments import PDF, draw
-from tests.factories_weekly import weekly_row, weekly_workbook
+from tests.factories.attachments import PDF, draw
+from tests.factories.weekly import weekly_row, weekly_workbook
 from tests.wire import Call
 
 INVALID = "VALIDATION_ERROR"

@@ -27,8 +27,8 @@ from jobs.kinds import import_drops, import_weekly_report
 from jobs.platform import Platform
 from runtime.settings import Settings, load_settings
 from sql.migrate import check, migrate
-from tests.factories_drops import register_workbook
-from tests.factories_weekly import weekly_row, weekly_workbook
+from tests.factories.drops import register_workbook
+from tests.factories.weekly import weekly_row, weekly_workbook
 from tests.running import job_row, run_jobs
 from tests.servers import TestServers
 from ticketing import api_keys, sample_data

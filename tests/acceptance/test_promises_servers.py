@@ -16,8 +16,8 @@ from cli.embedded import EmbeddedServers
 from runtime.settings import Settings
 from tests.acceptance.system import QUICK, system
 from tests.factories import make_project
-from tests.factories_access import make_api_key
-from tests.factories_drops import register_workbook
+from tests.factories.access import make_api_key
+from tests.factories.drops import register_workbook
 from tests.job_kinds import Effect, effect
 from tests.processes import children_of, free_port
 from tests.stand_in import enqueue

@@ -28,7 +28,7 @@ from tests.acceptance.outside_world import (
     waha_at,
 )
 from tests.acceptance.system import System, system
-from tests.factories_notices_sending import make_notice
+from tests.factories.notices_sending import make_notice
 from tests.processes import free_port
 from tests.stand_in import enqueue, enqueue_many, job_row
 from ticketing.notices import holds

@@ -22,9 +22,9 @@ from jobs.kinds.sync_qcontact import sync_qcontact
 from runtime.settings import Settings
 from tests.acceptance.outside_world import LONG, hours_pass, paced, qcontact, qcontact_at, waha, waha_at
 from tests.acceptance.system import System, system
-from tests.factories_access import make_api_key
-from tests.factories_notices_sending import make_notice
-from tests.factories_tickets import make_actor
+from tests.factories.access import make_api_key
+from tests.factories.notices_sending import make_notice
+from tests.factories.tickets import make_actor
 from tests.processes import free_port
 from tests.stand_in import enqueue, enqueue_many
 from ticketing import tickets

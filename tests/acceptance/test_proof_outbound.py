@@ -30,7 +30,7 @@ from tests.acceptance.outside_world import (
     qcontact_at,
 )
 from tests.acceptance.system import System, system
-from tests.factories_tickets import make_actor
+from tests.factories.tickets import make_actor
 from tests.processes import free_port
 from tests.stand_in import enqueue, job_row
 from ticketing import tickets

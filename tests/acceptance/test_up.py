@@ -18,7 +18,7 @@ import pytest
 
 from cli.embedded import EmbeddedServers
 from runtime.settings import PREFIX, load_settings
-from tests.factories_drops import register_workbook
+from tests.factories.drops import register_workbook
 
 pytestmark = pytest.mark.acceptance
 

@@ -9,7 +9,7 @@ import pytest
 from jobs.kinds.import_weekly_report import confirm
 from runtime.settings import Settings
 from tests.acceptance.system import QUICK, System, system
-from tests.factories_weekly import upload_report, weekly_row, weekly_workbook
+from tests.factories.weekly import upload_report, weekly_row, weekly_workbook
 from ticketing.people import SYSTEM
 
 pytestmark = pytest.mark.acceptance

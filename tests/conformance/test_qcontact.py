@@ -34,7 +34,7 @@ from integrations.qcontact.tokens import MemoryTokens
 from integrations.qcontact.wire import WireCase
 from runtime.settings import Settings, load_settings
 from tests.conformance.real import endpoints, reachable, values_for
-from tests.factories_qcontact import renew
+from tests.factories.qcontact import renew
 from tests.processes import free_port
 
 Connect = Callable[..., QContactClient]

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 
 from admin_api.idempotency import HEADER
-from tests.factories_access import client_with, make_api_key
+from tests.factories.access import client_with, make_api_key
 
 if TYPE_CHECKING:
     from jobs.platform import Platform

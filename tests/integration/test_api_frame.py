@@ -25,7 +25,7 @@ from admin_api.requests import form_as, json_body, parse_uuid
 from admin_api.responses import download, success
 from runtime.settings import Settings
 from sql.migrate import SchemaMismatch
-from tests.factories_access import client_as, client_with, make_api_key
+from tests.factories.access import client_as, client_with, make_api_key
 from ticketing.errors import AlreadyExists, InvalidInput, InvalidStatusTransition
 from ticketing.people import SYSTEM
 

@@ -17,7 +17,7 @@ from jobs.broker import Wire
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import insert
-from tests.factories_access import client_as, client_with
+from tests.factories.access import client_as, client_with
 
 if TYPE_CHECKING:
     from jobs.platform import Platform

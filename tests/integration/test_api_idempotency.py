@@ -21,7 +21,7 @@ from admin_api.idempotency import idempotent
 from admin_api.responses import success
 from tests.clocks import FixedClock
 from tests.factories import make_user
-from tests.factories_access import client_as
+from tests.factories.access import client_as
 from ticketing import idempotency
 from ticketing.errors import AlreadyExists
 

@@ -17,7 +17,7 @@ from jobs.kinds.act_on_jobs import act_on_jobs
 from jobs.platform import Platform
 from jobs.registry import JobArgs, NoArgs, Registry, job
 from runtime.settings import Settings
-from tests.factories_access import client_as
+from tests.factories.access import client_as
 from tests.job_kinds import Effect, Key, Scene, Steps, effect, scene, steps, unique
 from tests.running import run_jobs
 from tests.stand_in import StandIn, platform_for_tests

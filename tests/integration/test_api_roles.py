@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from admin_api.auth import Access, access_of
-from tests.factories_access import client_with, make_api_key
+from tests.factories.access import client_with, make_api_key
 from ticketing import api_keys
 from ticketing.people import ROLES, SYSTEM, Role
 

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from runtime.settings import Settings
-from tests.factories_access import make_api_key
+from tests.factories.access import make_api_key
 from tests.processes import ROOT, environment_of, wait_until
 
 if TYPE_CHECKING:

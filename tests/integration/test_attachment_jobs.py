@@ -16,8 +16,8 @@ from jobs.kinds.make_pictures import MakePictures, make_pictures
 from jobs.kinds.sweep_stored_files import sweep_stored_files
 from jobs.procedures.attachment_files import add, keep
 from tests.factories import Row, make_ticket
-from tests.factories_attachments import PDF, draw
-from tests.factories_tickets import make_actor
+from tests.factories.attachments import PDF, draw
+from tests.factories.tickets import make_actor
 from tests.running import run_jobs
 from ticketing.attachments import direct, rules, service
 from ticketing.attachments.direct import UploadRequest

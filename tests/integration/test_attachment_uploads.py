@@ -19,9 +19,9 @@ from flask.testing import FlaskClient
 from integrations.storage import Storage
 from tests.clocks import FixedClock
 from tests.factories import Row
-from tests.factories_access import client_as, client_with
-from tests.factories_attachments import draw, make_site_ticket
-from tests.factories_tickets import make_actor
+from tests.factories.access import client_as, client_with
+from tests.factories.attachments import draw, make_site_ticket
+from tests.factories.tickets import make_actor
 from tests.gcs_server import Bucket, running_bucket
 from ticketing.people import Actor
 

@@ -14,9 +14,9 @@ from integrations.storage import Storage
 from jobs.procedures.attachment_files import Kept, add, keep
 from sql.database import queries
 from tests.factories import Row, insert, make_ticket
-from tests.factories_attachments import PDF, draw, make_site_ticket
-from tests.factories_readiness import make_photo, make_ready_ticket
-from tests.factories_tickets import complete_steps, make_actor, make_readiness_check
+from tests.factories.attachments import PDF, draw, make_site_ticket
+from tests.factories.readiness import make_photo, make_ready_ticket
+from tests.factories.tickets import complete_steps, make_actor, make_readiness_check
 from tests.races import race
 from ticketing import ticket_views, verification
 from ticketing.attachments import service, views

@@ -19,9 +19,9 @@ from admin_api.api import attachments as attachments_api
 from integrations.storage import Storage
 from tests.clocks import FixedClock
 from tests.factories import Row, make_ticket
-from tests.factories_access import client_as, client_with
-from tests.factories_attachments import HEIC, PDF, XLS, camera, draw, make_site_ticket, workbook
-from tests.factories_tickets import make_actor
+from tests.factories.access import client_as, client_with
+from tests.factories.attachments import HEIC, PDF, XLS, camera, draw, make_site_ticket, workbook
+from tests.factories.tickets import make_actor
 from tests.running import run_jobs
 from ticketing import ticket_views
 from ticketing.people import SYSTEM, Actor

@@ -11,7 +11,7 @@ import pytest
 from runtime.logging import mask_text
 from tests.clocks import FixedClock
 from tests.factories import make_contractor, make_user
-from tests.factories_access import make_api_key
+from tests.factories.access import make_api_key
 from ticketing import api_keys
 from ticketing.errors import InvalidInput, NotFound
 from ticketing.people import SYSTEM

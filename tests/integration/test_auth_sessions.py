@@ -24,7 +24,7 @@ from integrations.clerk import ClerkSessions, ClerkUnreachable, InvalidSession
 from runtime.errors import SettingsError
 from runtime.settings import Settings, load_settings
 from tests.factories import make_contractor, make_user
-from tests.factories_access import client_with
+from tests.factories.access import client_with
 
 if TYPE_CHECKING:
     from jobs.platform import Platform

@@ -20,7 +20,7 @@ from runtime.settings import Settings
 from sql.database import Connection, queries
 from tests.clocks import FixedClock
 from tests.factories import Row, make_contractor, make_project, make_ticket
-from tests.factories_access import client_as
+from tests.factories.access import client_as
 from ticketing import billing
 from ticketing.billing import BillingRequest
 from ticketing.exports import reports

@@ -15,8 +15,8 @@ from jobs.kinds import act_on_tickets
 from jobs.outcomes import JobCancelled
 from sql.database import queries
 from tests.factories import Row, make_contractor, make_project, make_team, make_ticket, make_user
-from tests.factories_access import client_as
-from tests.factories_tickets import make_many_tickets
+from tests.factories.access import client_as
+from tests.factories.tickets import make_many_tickets
 from tests.races import at_once
 from tests.running import job_row, run_jobs
 from ticketing import ticket_views

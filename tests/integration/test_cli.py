@@ -20,7 +20,7 @@ from cli.main import make_app
 from cli.system import environment_of, operator
 from integrations.workbooks import SheetData, write_workbook
 from runtime.settings import Settings, load_settings
-from tests.factories_drops import register_workbook
+from tests.factories.drops import register_workbook
 from tests.running import job_row, run_jobs
 from ticketing import api_keys
 from ticketing.api_keys import ApiKey

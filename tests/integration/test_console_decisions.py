@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 
 from tests.console import open_console, send
 from tests.factories import Row, make_ticket
-from tests.factories_access import make_api_key
-from tests.factories_handover import make_finished_ticket
-from tests.factories_tickets import complete_steps, make_actor, make_risk
+from tests.factories.access import make_api_key
+from tests.factories.handover import make_finished_ticket
+from tests.factories.tickets import complete_steps, make_actor, make_risk
 from ticketing import ticket_views
 from ticketing.guarantee import service as guarantee
 from ticketing.people import SYSTEM, Actor, Role

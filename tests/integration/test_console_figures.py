@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 
 from tests.console import open_console
 from tests.factories import make_contractor, make_project, make_ticket
-from tests.factories_access import make_api_key
-from tests.factories_sla import create
+from tests.factories.access import make_api_key
+from tests.factories.sla import create
 from ticketing.days import local_day
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from admin_api.console.sign_in_links import link_for
 from tests.clocks import FixedClock
 from tests.console import form_token, open_console, send
-from tests.factories_access import make_api_key
+from tests.factories.access import make_api_key
 from ticketing import api_keys
 from ticketing.people import SYSTEM
 

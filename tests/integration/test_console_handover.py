@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 
 from tests.console import open_console, send
 from tests.factories import make_project, make_ticket
-from tests.factories_access import make_api_key
-from tests.factories_handover import hand_over, make_chain, make_finished_ticket
-from tests.factories_tickets import make_actor, make_risk
+from tests.factories.access import make_api_key
+from tests.factories.handover import hand_over, make_chain, make_finished_ticket
+from tests.factories.tickets import make_actor, make_risk
 
 if TYPE_CHECKING:
     from jobs.platform import Platform

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 
 from integrations.workbooks import SheetData, write_workbook
 from tests.console import open_console, send
-from tests.factories_access import make_api_key
-from tests.factories_weekly import import_report, upload_report, weekly_row, weekly_workbook
+from tests.factories.access import make_api_key
+from tests.factories.weekly import import_report, upload_report, weekly_row, weekly_workbook
 from tests.running import run_jobs
 from ticketing.people import SYSTEM
 from ticketing.weekly_reports import views

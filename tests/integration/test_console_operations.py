@@ -16,7 +16,7 @@ from jobs import attention, failures, schedules, views
 from jobs.platform import Platform
 from runtime.settings import Settings
 from tests.console import form_token, open_console
-from tests.factories_access import client_as, make_api_key
+from tests.factories.access import client_as, make_api_key
 from tests.job_kinds import Effect, Key, Scene, effect, scene, unique
 from tests.running import run_jobs
 from tests.stand_in import StandIn, enqueue, fetch, job_row, platform_for_tests

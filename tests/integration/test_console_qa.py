@@ -13,9 +13,9 @@ from werkzeug.test import TestResponse
 from admin_api.console.qa import SHORT
 from tests.console import open_console, send
 from tests.factories import make_ticket
-from tests.factories_access import make_api_key
-from tests.factories_readiness import make_ready_ticket
-from tests.factories_tickets import complete_steps, make_actor
+from tests.factories.access import make_api_key
+from tests.factories.readiness import make_ready_ticket
+from tests.factories.tickets import complete_steps, make_actor
 from tests.running import run_jobs
 from ticketing import ticket_views
 from ticketing.readiness.rules import CHECKS

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sql.database import Connection
 from tests.console import open_console, send
 from tests.factories import insert, make_ticket, make_user
-from tests.factories_access import make_api_key
+from tests.factories.access import make_api_key
 
 if TYPE_CHECKING:
     from jobs.platform import Platform

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from tests.console import open_console, send
 from tests.factories import make_user
-from tests.factories_access import make_api_key
+from tests.factories.access import make_api_key
 from ticketing.paging import Position
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from tests.console import open_console, send
 from tests.factories import make_project, make_ticket, make_user
-from tests.factories_access import make_api_key
+from tests.factories.access import make_api_key
 from ticketing.people import SYSTEM
 from ticketing.repeat_faults import views
 from ticketing.repeat_faults.raising import raise_due

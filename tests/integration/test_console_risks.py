@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 
 from tests.console import open_console, send
 from tests.factories import Row, make_project, make_ticket, make_user
-from tests.factories_access import make_api_key
-from tests.factories_tickets import make_risk
+from tests.factories.access import make_api_key
+from tests.factories.tickets import make_risk
 from ticketing.risks.views import read_risk
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from admin_api.auth import Access, access_of
 from admin_api.console.navigation import MENU
 from tests.console import form_token, open_console
-from tests.factories_access import make_api_key
+from tests.factories.access import make_api_key
 from ticketing.people import ROLES, Role
 
 if TYPE_CHECKING:

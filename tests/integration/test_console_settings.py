@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from tests.console import open_console, send
 from tests.factories import make_project, make_user
-from tests.factories_access import make_api_key
+from tests.factories.access import make_api_key
 from ticketing.repeat_faults.thresholds import list_thresholds
 from ticketing.sla.settings import list_targets
 

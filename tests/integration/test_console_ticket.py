@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 
 from tests.console import open_console, send
 from tests.factories import make_contractor, make_drop, make_project, make_team, make_user
-from tests.factories_access import make_api_key
-from tests.factories_notices import GATEWAY
-from tests.factories_sla import create
+from tests.factories.access import make_api_key
+from tests.factories.notices import GATEWAY
+from tests.factories.sla import create
 from ticketing import tickets
 from ticketing.people import SYSTEM
 from ticketing.ticket_input import TicketChanges

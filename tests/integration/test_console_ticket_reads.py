@@ -12,8 +12,8 @@ import psycopg
 from flask import Flask
 
 from tests.console import open_console
-from tests.factories_access import make_api_key
-from tests.factories_sla import create
+from tests.factories.access import make_api_key
+from tests.factories.sla import create
 
 if TYPE_CHECKING:
     from jobs.platform import Platform

@@ -16,11 +16,11 @@ from werkzeug.test import TestResponse
 from admin_api.console.ticket_panels import CHECK_WORDS, said_of
 from tests.console import open_console, send
 from tests.factories import Row, make_ticket
-from tests.factories_access import make_api_key
-from tests.factories_attachments import make_site_ticket
-from tests.factories_evidence import photo_row, photograph, stored_photo
-from tests.factories_readiness import PLACES, make_photo, make_ready_ticket
-from tests.factories_tickets import make_actor
+from tests.factories.access import make_api_key
+from tests.factories.attachments import make_site_ticket
+from tests.factories.evidence import photo_row, photograph, stored_photo
+from tests.factories.readiness import PLACES, make_photo, make_ready_ticket
+from tests.factories.tickets import make_actor
 from tests.running import run_jobs
 from ticketing import readiness, verification
 from ticketing.attachments import rules as attachments

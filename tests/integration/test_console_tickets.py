@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 
 from tests.console import open_console, send
 from tests.factories import make_contractor, make_team, make_user
-from tests.factories_access import make_api_key
-from tests.factories_sla import create
+from tests.factories.access import make_api_key
+from tests.factories.sla import create
 from tests.running import run_jobs
 from ticketing import ticket_lists, ticket_views
 from ticketing.ticket_views import read_ticket

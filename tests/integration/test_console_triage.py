@@ -13,8 +13,8 @@ from integrations.storage import Storage
 from sql.database import Connection
 from tests.console import open_console, send
 from tests.factories import make_ticket
-from tests.factories_access import make_api_key
-from tests.factories_attachments import draw
+from tests.factories.access import make_api_key
+from tests.factories.attachments import draw
 from tests.inbound import DROP, PHONE, messages, queue, write
 from ticketing.inbound_messages import media
 

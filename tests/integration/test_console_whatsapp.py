@@ -13,8 +13,8 @@ from runtime.settings import Settings
 from sql.database import Connection
 from tests.console import open_console, send
 from tests.factories import make_user
-from tests.factories_access import make_api_key
-from tests.factories_notices import GATEWAY, make_notice, make_told_ticket
+from tests.factories.access import make_api_key
+from tests.factories.notices import GATEWAY, make_notice, make_told_ticket
 from ticketing.notices import sessions
 from ticketing.notices.sessions import News
 from ticketing.notices.templates import TEMPLATES

@@ -21,11 +21,11 @@ from pydantic import SecretStr
 
 from runtime.settings import Settings
 from tests.factories import insert, make_contractor, make_drop, make_project, make_team, make_ticket, make_user
-from tests.factories_access import client_as
-from tests.factories_attachments import PDF
-from tests.factories_handover import make_finished_ticket
-from tests.factories_notices import GATEWAY, make_notice
-from tests.factories_readiness import ONT, PLACES, make_photos
+from tests.factories.access import client_as
+from tests.factories.attachments import PDF
+from tests.factories.handover import make_finished_ticket
+from tests.factories.notices import GATEWAY, make_notice
+from tests.factories.readiness import ONT, PLACES, make_photos
 from tests.running import run_jobs
 from tests.wire import Call, filled, general, mismatches, part
 from tests.wire_calls import CRON_SECRET, ROUTES, SECTIONS, SYNC

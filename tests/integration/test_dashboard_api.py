@@ -18,9 +18,9 @@ from runtime.settings import Settings
 from sql.database import Connection, Database, queries
 from tests.clocks import FixedClock
 from tests.factories import Row, insert, make_project, make_ticket, make_user, make_weekly_report
-from tests.factories_access import client_as
-from tests.factories_sla import close
-from tests.factories_tickets import NOON, make_many_tickets
+from tests.factories.access import client_as
+from tests.factories.sla import close
+from tests.factories.tickets import NOON, make_many_tickets
 from tests.races import race
 from tests.servers import TEMPLATE, TestServers
 from ticketing.dashboard import figures

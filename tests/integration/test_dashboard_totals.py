@@ -15,8 +15,8 @@ from jobs.kinds.prove_ticket_totals import prove_ticket_totals
 from jobs.kinds.rebuild_ticket_totals import rebuild_ticket_totals
 from sql.database import Connection, Database, queries
 from tests.factories import make_project, make_ticket, make_user
-from tests.factories_dashboard import Chance, count_the_long_way, workload_the_long_way
-from tests.factories_tickets import NOON, make_many_tickets
+from tests.factories.dashboard import Chance, count_the_long_way, workload_the_long_way
+from tests.factories.tickets import NOON, make_many_tickets
 from tests.running import run_jobs
 from ticketing.dashboard import figures, totals
 from ticketing.dashboard.rules import Days, Figures

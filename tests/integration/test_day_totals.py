@@ -14,8 +14,8 @@ import pytest
 from sql.database import Connection, Database, queries
 from sql.migrate import MIGRATIONS
 from tests.factories import make_project, make_ticket
-from tests.factories_day_totals import DayChance, count_compliance_plainly, count_faults_plainly
-from tests.factories_tickets import NOON, make_many_tickets
+from tests.factories.day_totals import DayChance, count_compliance_plainly, count_faults_plainly
+from tests.factories.tickets import NOON, make_many_tickets
 from tests.servers import TEMPLATE, TestServers
 from ticketing.dashboard import totals
 from ticketing.days import local_day, start_of_day

@@ -13,7 +13,7 @@ import pytest
 from integrations.storage import Storage
 from jobs.kinds.import_drops import ImportDrops, import_drops
 from tests.factories import make_drop, make_project
-from tests.factories_drops import SPARE, register_sheet, register_workbook
+from tests.factories.drops import SPARE, register_sheet, register_workbook
 from tests.running import job_row, run_jobs
 from ticketing import drops
 from ticketing.errors import InvalidInput, NotFound

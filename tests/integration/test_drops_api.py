@@ -11,8 +11,8 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from integrations.workbooks import SheetData, write_workbook
-from tests.factories_access import client_as
-from tests.factories_drops import SPARE, register_workbook
+from tests.factories.access import client_as
+from tests.factories.drops import SPARE, register_workbook
 from tests.running import run_jobs
 
 if TYPE_CHECKING:

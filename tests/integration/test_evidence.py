@@ -15,10 +15,10 @@ from jobs.kinds.inspect_photo import InspectPhoto, inspect_photo, submit
 from jobs.kinds.reinspect_photos import ReinspectPhotos, reinspect_photos
 from sql.database import Connection, Database, queries
 from tests.factories import Row, make_ticket
-from tests.factories_attachments import camera
-from tests.factories_evidence import codes, encoded, photo_row, photograph, scene, stored_photo
-from tests.factories_readiness import make_ready_ticket
-from tests.factories_tickets import make_actor, make_many_tickets
+from tests.factories.attachments import camera
+from tests.factories.evidence import codes, encoded, photo_row, photograph, scene, stored_photo
+from tests.factories.readiness import make_ready_ticket
+from tests.factories.tickets import make_actor, make_many_tickets
 from tests.races import race
 from tests.running import job_row, run_jobs
 from tests.servers import TEMPLATE, TestServers

@@ -14,11 +14,11 @@ from psycopg.types.json import Jsonb
 from admin_api.api import evidence
 from admin_api.app import create_app
 from tests.factories import Row, make_project, make_ticket
-from tests.factories_access import client_as
-from tests.factories_attachments import make_site_ticket
-from tests.factories_evidence import encoded, photo_row, scene, stored_photo
-from tests.factories_readiness import make_photo
-from tests.factories_tickets import make_actor
+from tests.factories.access import client_as
+from tests.factories.attachments import make_site_ticket
+from tests.factories.evidence import encoded, photo_row, scene, stored_photo
+from tests.factories.readiness import make_photo
+from tests.factories.tickets import make_actor
 from tests.running import job_row, run_jobs
 from ticketing.evidence.views import EvidenceView
 from ticketing.people import Actor

@@ -24,8 +24,8 @@ from jobs.procedures import exporting
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import make_contractor, make_project, make_ticket, make_user
-from tests.factories_access import client_as, client_with
-from tests.factories_tickets import make_many_tickets, make_readiness_check, make_risk
+from tests.factories.access import client_as, client_with
+from tests.factories.tickets import make_many_tickets, make_readiness_check, make_risk
 from tests.running import run_jobs
 from ticketing.exports import reports, service
 from ticketing.exports.reports import TICKETS, Reader

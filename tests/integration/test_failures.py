@@ -22,7 +22,7 @@ from jobs.views import JobFilter
 from runtime.settings import Settings
 from sql.database import Connection, queries
 from tests.console import open_console
-from tests.factories_access import client_as, make_api_key
+from tests.factories.access import client_as, make_api_key
 from tests.job_kinds import Effect, Key, Scene, effect, scene, unique
 from tests.races import race
 from tests.running import run_jobs

@@ -19,8 +19,8 @@ from jobs.platform import Platform
 from runtime.errors import FibreflowError
 from sql.database import Connection, Database, queries
 from tests.factories import Row, insert, make_contractor, make_project, make_ticket, make_user
-from tests.factories_access import client_as
-from tests.factories_tickets import NOON, actor_of, make_actor, make_many_tickets
+from tests.factories.access import client_as
+from tests.factories.tickets import NOON, actor_of, make_actor, make_many_tickets
 from tests.servers import TEMPLATE, TestServers
 from ticketing import ticket_views
 from ticketing.errors import Forbidden, NotFound, StaleWrite

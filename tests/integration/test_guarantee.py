@@ -19,8 +19,8 @@ from jobs.platform import Platform
 from sql.database import Connection, queries
 from tests.clocks import FixedClock
 from tests.factories import Row, make_drop, make_project, make_ticket
-from tests.factories_access import client_as
-from tests.factories_weekly import import_report, weekly_row
+from tests.factories.access import client_as
+from tests.factories.weekly import import_report, weekly_row
 from tests.running import run_jobs
 from ticketing import tickets as ticket_service
 from ticketing.people import SYSTEM

@@ -16,9 +16,9 @@ from runtime.settings import Settings
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import Row, insert, make_user
-from tests.factories_handover import archive_of, hand_over, make_finished_ticket, make_stored_photo
-from tests.factories_readiness import make_photo
-from tests.factories_tickets import NOON, make_actor, make_risk
+from tests.factories.handover import archive_of, hand_over, make_finished_ticket, make_stored_photo
+from tests.factories.readiness import make_photo
+from tests.factories.tickets import NOON, make_actor, make_risk
 from tests.races import race
 from ticketing import tickets
 from ticketing.errors import ConditionNotMet, Forbidden, InvalidInput, NotFound, StaleWrite

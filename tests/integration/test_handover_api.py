@@ -14,9 +14,9 @@ from admin_api.api import handover, tickets
 from admin_api.app import create_app
 from sql.database import Connection, queries
 from tests.factories import Row, make_contractor, make_project, make_user
-from tests.factories_access import client_as, client_with, make_api_key
-from tests.factories_handover import make_chain, make_finished_ticket
-from tests.factories_tickets import NOON, make_many_tickets
+from tests.factories.access import client_as, client_with, make_api_key
+from tests.factories.handover import make_chain, make_finished_ticket
+from tests.factories.tickets import NOON, make_many_tickets
 from ticketing.handover.rules import PENDING
 from ticketing.handover.views import HandoverLine, SnapshotView
 from ticketing.ticket_views import EVERYTHING

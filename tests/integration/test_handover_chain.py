@@ -14,7 +14,7 @@ from jobs.kinds.verify_handovers import submit
 from jobs.platform import Platform
 from sql.database import Connection, Database
 from tests.conftest import Said
-from tests.factories_handover import archive_of, make_chain
+from tests.factories.handover import archive_of, make_chain
 from tests.running import run_jobs
 from ticketing.errors import InvalidInput
 from ticketing.handover import verifying

@@ -17,8 +17,8 @@ from integrations.waha.sandbox.chats import Media
 from jobs.kinds.forget_webhooks import forget_webhooks
 from runtime.settings import Settings
 from tests.factories import Row, make_ticket, make_user
-from tests.factories_attachments import draw
-from tests.factories_tickets import NOON as NOW
+from tests.factories.attachments import draw
+from tests.factories.tickets import NOON as NOW
 from tests.inbound import DROP, PHONE, SENDER, keep, message_body, messages, queue, write
 from tests.races import race
 from tests.running import run_jobs

@@ -18,7 +18,7 @@ from jobs.outcomes import PutOff
 from jobs.outside import Breaker
 from jobs.platform import Platform
 from runtime.settings import Settings
-from tests.factories_access import client_as, client_with
+from tests.factories.access import client_as, client_with
 from tests.races import race_of_requests
 from tests.stand_in import StandIn, fetch, job_row
 

@@ -13,7 +13,7 @@ from admin_api.api import notes as routes
 from admin_api.app import create_app
 from sql.database import queries
 from tests.factories import Row, insert, make_contractor, make_ticket, make_user
-from tests.factories_access import client_as
+from tests.factories.access import client_as
 from tests.races import race_of_requests
 from ticketing import ticket_views
 from ticketing.notes.views import NoteView

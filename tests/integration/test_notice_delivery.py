@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from jobs.platform import Platform
 from runtime.clock import Clock
 from tests.clocks import FixedClock
-from tests.factories_notices_sending import SESSION, make_notice, notice_row
+from tests.factories.notices_sending import SESSION, make_notice, notice_row
 from ticketing.notices import delivery
 from ticketing.notices.acks import Ack, Known, joined, known_by, moved
 from ticketing.notices.sending_rules import GiveUp, Leave, LookAgain, Proven, Seen, Send

@@ -10,7 +10,7 @@ from flask import Flask
 
 from admin_api.api import notice_sessions
 from admin_api.app import create_app
-from tests.factories_access import client_as
+from tests.factories.access import client_as
 from ticketing.notices import sessions
 from ticketing.notices.session_views import SessionView
 from ticketing.notices.sessions import Hold, News

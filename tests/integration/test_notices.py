@@ -25,7 +25,7 @@ from tests.factories import (
     make_user,
     make_weekly_report,
 )
-from tests.factories_notices import GATEWAY, a_phone, make_notice, make_told_ticket
+from tests.factories.notices import GATEWAY, a_phone, make_notice, make_told_ticket
 from tests.races import at_once, race
 from tests.running import run_jobs
 from ticketing import tickets

@@ -16,8 +16,8 @@ from runtime.settings import Settings
 from sql.database import Connection, queries
 from tests.clocks import FixedClock
 from tests.factories import Row, make_contractor, make_ticket, make_user
-from tests.factories_access import client_as
-from tests.factories_notices import GATEWAY, a_phone, make_notice, make_told_ticket
+from tests.factories.access import client_as
+from tests.factories.notices import GATEWAY, a_phone, make_notice, make_told_ticket
 from tests.races import race_of_requests
 from ticketing.notices.contacts import ContactView
 from ticketing.notices.views import NoticeFilter, NoticeState, NoticeView

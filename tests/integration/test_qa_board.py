@@ -13,9 +13,9 @@ from admin_api.api import qa_board
 from admin_api.app import create_app
 from sql.database import queries
 from tests.factories import Row, make_project, make_ticket
-from tests.factories_access import client_as
-from tests.factories_readiness import PLACES, make_photo, make_ready_ticket
-from tests.factories_tickets import complete_steps, make_actor, make_many_tickets, make_risk
+from tests.factories.access import client_as
+from tests.factories.readiness import PLACES, make_photo, make_ready_ticket
+from tests.factories.tickets import complete_steps, make_actor, make_many_tickets, make_risk
 from ticketing import readiness
 from ticketing.people import SYSTEM
 from ticketing.readiness import Policy

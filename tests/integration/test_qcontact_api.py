@@ -21,7 +21,7 @@ from jobs.procedures import qcontact_requests
 from runtime.settings import Settings
 from sql.database import Connection
 from tests.factories import insert, make_ticket
-from tests.factories_access import client_as
+from tests.factories.access import client_as
 from tests.races import race_of_requests
 from tests.running import run_jobs
 from ticketing.qcontact_sync.requests import SyncRequest

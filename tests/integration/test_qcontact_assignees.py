@@ -12,7 +12,7 @@ from admin_api.api import qcontact_assignees
 from admin_api.app import create_app
 from sql.database import queries
 from tests.factories import make_contractor, make_team, make_user
-from tests.factories_access import client_as
+from tests.factories.access import client_as
 from tests.races import race_of_requests
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from runtime.settings import Settings
 from sql.database import queries
 from tests.clocks import FixedClock
 from tests.factories import Row, insert, make_ticket
-from tests.factories_tickets import NOON
+from tests.factories.tickets import NOON
 from tests.running import run_jobs
 from ticketing.people import SYSTEM
 from ticketing.qcontact_sync import forgetting

@@ -15,7 +15,7 @@ from runtime.clock import Clock
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import make_drop, make_project, make_ticket
-from tests.factories_qcontact import make_case
+from tests.factories.qcontact import make_case
 from tests.races import at_once
 from ticketing import tickets
 from ticketing.people import SYSTEM

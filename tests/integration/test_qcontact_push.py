@@ -18,7 +18,7 @@ from jobs.kinds.sync_unpushed_tickets import sync_unpushed_tickets
 from runtime.settings import Settings
 from tests.clocks import FixedClock
 from tests.factories import Row, insert, make_ticket, make_user
-from tests.factories_tickets import make_actor
+from tests.factories.tickets import make_actor
 from tests.processes import wait_until
 from tests.running import run_jobs
 from ticketing import tickets

@@ -12,7 +12,7 @@ from admin_api.api import qcontact, qcontact_runs
 from admin_api.app import create_app
 from sql.database import queries
 from tests.factories import insert
-from tests.factories_access import client_as
+from tests.factories.access import client_as
 from ticketing.qcontact_sync.runs import RunView
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from integrations.qcontact.sandbox import EMAIL, PASSWORD, QUEUE, QContactSandbo
 from jobs.platform import Platform
 from runtime.settings import Settings
 from tests.clocks import FixedClock
-from tests.factories_qcontact import renew
+from tests.factories.qcontact import renew
 from tests.processes import ROOT, environment_of
 from tests.races import at_once
 from tests.stand_in import fetch

@@ -17,9 +17,9 @@ from admin_api.app import create_app
 from jobs.kinds.recheck_readiness import recheck_readiness
 from sql.database import queries
 from tests.factories import Row, make_drop, make_ticket
-from tests.factories_access import client_as
-from tests.factories_readiness import PLACES, make_photo, make_ready_ticket
-from tests.factories_tickets import complete_steps, make_actor, make_many_tickets
+from tests.factories.access import client_as
+from tests.factories.readiness import PLACES, make_photo, make_ready_ticket
+from tests.factories.tickets import complete_steps, make_actor, make_many_tickets
 from tests.running import run_jobs
 from ticketing import readiness, ticket_views, tickets
 from ticketing.errors import ConditionNotMet, Forbidden, InvalidInput, NotFound

@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 
 from sql.database import Connection, Database
 from tests.factories import Row, make_ticket
-from tests.factories_readiness import make_photo, make_ready_ticket
-from tests.factories_tickets import NOON, make_readiness_check
+from tests.factories.readiness import make_photo, make_ready_ticket
+from tests.factories.tickets import NOON, make_readiness_check
 
 WAIT = 20
 

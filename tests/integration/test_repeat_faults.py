@@ -17,7 +17,7 @@ from jobs.platform import Platform
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import Row, insert, make_project, make_ticket, make_user, make_weekly_report
-from tests.factories_tickets import NOON, actor_of, make_actor
+from tests.factories.tickets import NOON, actor_of, make_actor
 from tests.races import race
 from tests.running import run_jobs
 from ticketing import ticket_views, tickets

@@ -15,8 +15,8 @@ from admin_api.api import escalations
 from admin_api.app import create_app
 from sql.database import Connection, Database, queries
 from tests.factories import Row, insert, make_drop, make_project, make_ticket, make_user
-from tests.factories_access import client_as
-from tests.factories_tickets import NOON
+from tests.factories.access import client_as
+from tests.factories.tickets import NOON
 from tests.servers import TEMPLATE, TestServers
 from ticketing.people import SYSTEM
 from ticketing.repeat_faults import views

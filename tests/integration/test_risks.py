@@ -14,7 +14,7 @@ from jobs.platform import Platform
 from sql.database import Connection, Database, queries
 from tests.clocks import FixedClock
 from tests.factories import Row, make_project, make_ticket, make_user
-from tests.factories_tickets import NOON, actor_of, complete_steps, make_actor, make_many_tickets, make_risk
+from tests.factories.tickets import NOON, actor_of, complete_steps, make_actor, make_many_tickets, make_risk
 from tests.races import race
 from tests.running import run_jobs
 from tests.servers import TEMPLATE, TestServers

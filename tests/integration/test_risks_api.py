@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from admin_api.api import risks
 from admin_api.app import create_app
 from tests.factories import Row, make_contractor, make_ticket, make_user
-from tests.factories_access import client_as
-from tests.factories_tickets import make_risk
+from tests.factories.access import client_as
+from tests.factories.tickets import make_risk
 from ticketing.risks.views import RiskView
 
 if TYPE_CHECKING:

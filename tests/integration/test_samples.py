@@ -10,8 +10,8 @@ import pytest
 from cli import samples
 from integrations.workbooks import Cell, open_workbook
 from jobs.kinds import import_drops
-from tests.factories_drops import HEADERS
-from tests.factories_weekly import upload_report
+from tests.factories.drops import HEADERS
+from tests.factories.weekly import upload_report
 from tests.running import run_jobs
 from ticketing import sample_data
 from ticketing.people import SYSTEM

@@ -23,7 +23,7 @@ from jobs.kinds.watch_waha_session import watch_waha_session
 from jobs.platform import Platform
 from runtime.settings import Settings
 from tests.clocks import DEFAULT, FixedClock
-from tests.factories_notices_sending import SESSION, make_notice, notice_row
+from tests.factories.notices_sending import SESSION, make_notice, notice_row
 from tests.running import run_jobs
 from tests.stand_in import enqueue
 from tests.waha import quick_sandbox

@@ -14,9 +14,9 @@ from jobs.platform import Platform
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import Row, make_project, make_ticket, make_user
-from tests.factories_sla import FRIDAY, HOUR, MONDAY, ZONE, close, create, put_target, targets_of
-from tests.factories_tickets import make_actor
-from tests.factories_weekly import import_report, weekly_row
+from tests.factories.sla import FRIDAY, HOUR, MONDAY, ZONE, close, create, put_target, targets_of
+from tests.factories.tickets import make_actor
+from tests.factories.weekly import import_report, weekly_row
 from tests.races import race
 from tests.running import run_jobs
 from ticketing import tickets

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from admin_api.api import audit, sla, tickets
 from admin_api.app import create_app
 from tests.factories import Row, make_contractor, make_project
-from tests.factories_access import client_as
+from tests.factories.access import client_as
 from ticketing.sla.service import ClockView
 from ticketing.sla.settings import TargetView
 

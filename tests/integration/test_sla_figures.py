@@ -12,7 +12,7 @@ from jobs.platform import Platform
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import Row, make_contractor, make_project
-from tests.factories_sla import FRIDAY, HOUR, MONDAY, close, create, put_target, targets_of
+from tests.factories.sla import FRIDAY, HOUR, MONDAY, close, create, put_target, targets_of
 from ticketing.errors import InvalidInput, NotFound, StaleWrite
 from ticketing.people import SYSTEM
 from ticketing.sla import compliance

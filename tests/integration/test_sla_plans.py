@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sql.database import Connection, Database, queries
-from tests.factories_tickets import make_many_tickets
+from tests.factories.tickets import make_many_tickets
 from tests.servers import TEMPLATE, TestServers
 from ticketing.ticket_views import EVERYTHING
 

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.platform import Platform
 from tests.factories import Row, make_ticket
-from tests.factories_tickets import make_actor
+from tests.factories.tickets import make_actor
 from ticketing import tickets
 from ticketing.errors import StaleWrite
 from ticketing.events import UnitOfWork

@@ -13,7 +13,7 @@ from admin_api.api import directory, statuses, teams
 from admin_api.app import create_app
 from sql.database import queries
 from tests.factories import Row, make_contractor, make_project, make_team, make_team_member, make_user
-from tests.factories_access import client_as
+from tests.factories.access import client_as
 from tests.races import race_of_requests
 from ticketing.directory import ContractorView, ProjectView, UserView
 from ticketing.statuses import StatusView

@@ -9,7 +9,7 @@ import pytest
 
 from sql.database import Connection, queries
 from tests.factories import make_user
-from tests.factories_tickets import actor_of, make_many_tickets
+from tests.factories.tickets import actor_of, make_many_tickets
 from ticketing import paging, ticket_lists, ticket_views
 from ticketing.paging import Page, PageRequest
 from ticketing.people import SYSTEM, Actor

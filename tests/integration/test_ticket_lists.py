@@ -12,7 +12,7 @@ import pytest
 
 from sql.database import Connection, Database, queries
 from tests.factories import Row, make_contractor, make_project, make_team, make_ticket, make_user
-from tests.factories_tickets import NOON, actor_of, make_many_tickets
+from tests.factories.tickets import NOON, actor_of, make_many_tickets
 from tests.servers import TEMPLATE, TestServers
 from ticketing import ticket_views
 from ticketing.errors import InvalidInput

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 
 from sql.database import Connection
 from tests.factories import Row, make_ticket, make_user
-from tests.factories_access import client_as
-from tests.factories_tickets import NOON, actor_of, make_many_tickets
+from tests.factories.access import client_as
+from tests.factories.tickets import NOON, actor_of, make_many_tickets
 from ticketing import ticket_views
 from ticketing.errors import InvalidInput
 from ticketing.paging import PageRequest

@@ -14,7 +14,7 @@ from jobs.platform import Platform
 from jobs.registry import NoArgs
 from sql.database import Connection, Database, queries
 from tests.factories import Row, make_contractor, make_team, make_ticket, make_user
-from tests.factories_tickets import NOON, actor_of, make_many_tickets
+from tests.factories.tickets import NOON, actor_of, make_many_tickets
 from tests.running import run_jobs
 from tests.servers import TEMPLATE, TestServers
 from ticketing import ticket_search, ticket_views

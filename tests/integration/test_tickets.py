@@ -14,7 +14,7 @@ from jobs.platform import Platform
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import Row, make_contractor, make_drop, make_project, make_team, make_team_member, make_ticket
-from tests.factories_tickets import NOON, complete_steps, make_actor, make_readiness_check, make_risk
+from tests.factories.tickets import NOON, complete_steps, make_actor, make_readiness_check, make_risk
 from tests.races import race
 from ticketing import ticket_views, tickets
 from ticketing.errors import (

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from admin_api.api import tickets
 from admin_api.app import create_app
 from tests.factories import Row, make_contractor, make_drop, make_project, make_ticket, make_user
-from tests.factories_access import client_as
-from tests.factories_tickets import NOON
+from tests.factories.access import client_as
+from tests.factories.tickets import NOON
 from ticketing.ticket_views import TicketView
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from admin_api.api import timeline as routes
 from admin_api.app import create_app
 from sql.database import queries
 from tests.factories import Row, insert, make_contractor, make_team, make_ticket, make_user
-from tests.factories_access import client_as
-from tests.factories_tickets import NOON, make_many_tickets
+from tests.factories.access import client_as
+from tests.factories.tickets import NOON, make_many_tickets
 from ticketing import tickets
 from ticketing.people import SYSTEM
 from ticketing.ticket_input import TicketChanges

@@ -16,9 +16,9 @@ from admin_api.app import create_app
 from integrations.storage import Storage
 from sql.database import Connection, Database, queries
 from tests.factories import Row, insert, make_ticket, make_user
-from tests.factories_access import client_as
-from tests.factories_attachments import draw
-from tests.factories_tickets import NOON
+from tests.factories.access import client_as
+from tests.factories.attachments import draw
+from tests.factories.tickets import NOON
 from tests.inbound import DROP, PHONE, messages, queue, write
 from tests.races import race_of_requests
 from tests.running import run_jobs

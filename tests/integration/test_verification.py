@@ -13,9 +13,9 @@ from admin_api.api import verification as verification_api
 from admin_api.app import create_app
 from runtime.errors import FibreflowError
 from tests.factories import Row, make_ticket
-from tests.factories_access import client_as
-from tests.factories_readiness import ONT, make_photo, make_photos
-from tests.factories_tickets import make_actor
+from tests.factories.access import client_as
+from tests.factories.readiness import ONT, make_photo, make_photos
+from tests.factories.tickets import make_actor
 from tests.races import at_once
 from ticketing import ticket_views, verification
 from ticketing.errors import ConditionNotMet, Forbidden, NotFound, StaleWrite

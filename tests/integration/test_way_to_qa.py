@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 
 from admin_api.api import readiness, tickets, verification
 from admin_api.app import create_app
-from tests.factories_access import client_with, make_api_key
-from tests.factories_readiness import make_photo, make_photos
-from tests.factories_tickets import make_actor
+from tests.factories.access import client_with, make_api_key
+from tests.factories.readiness import make_photo, make_photos
+from tests.factories.tickets import make_actor
 
 if TYPE_CHECKING:
     from jobs.platform import Platform

@@ -22,7 +22,7 @@ from runtime.identifiers import uuid7
 from runtime.settings import Settings
 from tests.clocks import FixedClock
 from tests.factories import insert, make_ticket
-from tests.factories_notices_sending import make_notice, notice_row
+from tests.factories.notices_sending import make_notice, notice_row
 from tests.races import race_of_requests
 from tests.running import run_jobs
 from tests.unit.test_webhooks import ACK, ACK_SIGNATURE, CASE_SIGNATURE, CASE_UPDATED, changed

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from tests.factories import make_user
-from tests.factories_weekly import import_report, upload_report, weekly_row, weekly_workbook
+from tests.factories.weekly import import_report, upload_report, weekly_row, weekly_workbook
 from tests.running import run_jobs
 from ticketing.people import SYSTEM
 from ticketing.weekly_reports import views

@@ -10,8 +10,8 @@ import pytest
 from jobs.context import JobContext
 from jobs.kinds.import_weekly_report import confirm
 from tests.factories import make_project
-from tests.factories_sla import put_target
-from tests.factories_weekly import import_report, upload_report, weekly_row, weekly_workbook
+from tests.factories.sla import put_target
+from tests.factories.weekly import import_report, upload_report, weekly_row, weekly_workbook
 from tests.running import run_jobs
 from ticketing.people import SYSTEM
 

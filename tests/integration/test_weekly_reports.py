@@ -14,8 +14,8 @@ from jobs.kinds.import_weekly_report import confirm, dismiss
 from jobs.outcomes import JobCancelled
 from sql.database import queries
 from tests.factories import make_contractor, make_drop, make_project, make_user
-from tests.factories_tickets import make_readiness_check
-from tests.factories_weekly import import_report, upload_report, weekly_row, weekly_workbook
+from tests.factories.tickets import make_readiness_check
+from tests.factories.weekly import import_report, upload_report, weekly_row, weekly_workbook
 from tests.races import race
 from tests.running import run_jobs
 from ticketing.errors import AlreadyExists, ConditionNotMet

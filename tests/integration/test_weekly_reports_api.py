@@ -12,8 +12,8 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from integrations.workbooks import SheetData, open_workbook, write_workbook
-from tests.factories_access import client_as
-from tests.factories_weekly import weekly_row, weekly_workbook
+from tests.factories.access import client_as
+from tests.factories.weekly import weekly_row, weekly_workbook
 from tests.running import run_jobs
 from ticketing.weekly_reports.views import ERRORS_IN_HISTORY
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.received_files import examine
-from tests.factories_attachments import HEIC, PDF, XLS, draw, workbook
+from tests.factories.attachments import HEIC, PDF, XLS, draw, workbook
 from ticketing.attachments import formats
 from ticketing.attachments.formats import FORMATS, LONGEST_NAME, require_known, safe_filename, sniff
 from ticketing.errors import InvalidInput

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.factories_drops import DROP, HEADERS, register_sheet
+from tests.factories.drops import DROP, HEADERS, register_sheet
 from ticketing.drops import Register, RegisterRow, UnreadableRegister, read_register
 from ticketing.drops.register import DR_NUMBER, HIGHEST_NUMBER
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from integrations import photo_inspection, photos
-from tests.factories_attachments import camera
-from tests.factories_evidence import encoded, photograph, scene
+from tests.factories.attachments import camera
+from tests.factories.evidence import encoded, photograph, scene
 from ticketing.evidence.fingerprints import FARTHEST, distance
 from ticketing.evidence.rules import Finding, Look
 

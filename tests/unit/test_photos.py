@@ -15,7 +15,7 @@ from PIL import Image
 
 from integrations import photos
 from integrations.photos import PhotoError, TooManyPixels, open_photo, read_facts, shrink
-from tests.factories_attachments import HEIC, camera, draw
+from tests.factories.attachments import HEIC, camera, draw
 
 NINE_THIRTY = datetime(2026, 11, 20, 7, 30, tzinfo=UTC)
 

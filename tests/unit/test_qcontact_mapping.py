@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from integrations.qcontact.mapping import EARLIEST, split_category, to_case
 from integrations.qcontact.wire import read_case
-from tests.factories_qcontact import wire_case
+from tests.factories.qcontact import wire_case
 from ticketing.qcontact_sync.cases import Case
 
 

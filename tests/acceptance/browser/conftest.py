@@ -15,7 +15,7 @@ from admin_api.app import create_app
 from admin_api.console.sign_in_links import link_for
 from tests.acceptance.browser.chromium import DESK, PHONE, launch_options
 from tests.acceptance.browser.stage import serving, working
-from tests.factories_access import make_key
+from tests.factories.access import make_key
 from ticketing.people import Role
 
 if TYPE_CHECKING:

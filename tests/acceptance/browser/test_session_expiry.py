@@ -13,7 +13,7 @@ from admin_api.console.session import IDLE
 from tests.acceptance.browser.conftest import Person
 from tests.clocks import FixedClock
 from tests.factories import make_ticket
-from tests.factories_access import make_api_key
+from tests.factories.access import make_api_key
 
 if TYPE_CHECKING:
     from jobs.platform import Platform

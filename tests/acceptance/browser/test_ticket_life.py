@@ -12,8 +12,8 @@ from playwright.sync_api import expect
 from cli.sample_photos import draw
 from tests.acceptance.browser.conftest import PHONE, Person
 from tests.factories import make_contractor, make_drop, make_project, make_user
-from tests.factories_handover import make_stored_photo
-from tests.factories_tickets import complete_steps
+from tests.factories.handover import make_stored_photo
+from tests.factories.tickets import complete_steps
 from ticketing.people import SYSTEM
 from ticketing.ticket_input import TicketChanges
 from ticketing.tickets import update

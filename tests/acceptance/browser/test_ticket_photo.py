@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from tests.acceptance.browser.conftest import PHONE, Person
-from tests.factories_attachments import make_site_ticket
-from tests.factories_evidence import encoded, photograph, scene
-from tests.factories_tickets import make_actor
+from tests.factories.attachments import make_site_ticket
+from tests.factories.evidence import encoded, photograph, scene
+from tests.factories.tickets import make_actor
 
 if TYPE_CHECKING:
     from playwright.sync_api import FilePayload

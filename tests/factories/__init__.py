@@ -1,4 +1,4 @@
-"""Builders of rows for tests: what all concepts lean on. Each concept has its own `factories_<concept>.py`.
+"""Builders of rows for tests: what all concepts lean on. Each concept has a module of its own.
 
 Each `make_<thing>(connection, **columns)` inserts one row in plain SQL, fills what the caller left out with values that
 the schema accepts, and returns the row as the database has it.

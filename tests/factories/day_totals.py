@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sql.database import Connection, queries
 from tests.factories import Row, insert, make_contractor
-from tests.factories_dashboard import Chance
+from tests.factories.dashboard import Chance
 from ticketing.faults import trends
 from ticketing.faults.trends import TrendRequest, Trends
 from ticketing.people import find_project

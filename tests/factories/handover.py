@@ -10,8 +10,8 @@ from integrations.file_archive import FileArchive
 from integrations.storage import Storage
 from sql.database import Connection
 from tests.factories import Row, make_contractor, make_ticket, make_user, unique
-from tests.factories_readiness import ONT, PLACES, make_photo
-from tests.factories_tickets import NOON, complete_steps
+from tests.factories.readiness import ONT, PLACES, make_photo
+from tests.factories.tickets import NOON, complete_steps
 from ticketing.handover import service
 from ticketing.handover.evidence import read_checksums
 from ticketing.handover.requests import NewHandover

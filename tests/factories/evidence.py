@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from integrations.storage import Storage
 from sql.database import Connection
 from tests.factories import Row, unique
-from tests.factories_readiness import make_photo
+from tests.factories.readiness import make_photo
 
 if TYPE_CHECKING:
     from jobs.platform import Platform
