@@ -30,3 +30,10 @@ def form_token(page: TestResponse) -> str:
 def send(browser: FlaskClient, address: str, page: TestResponse, /, **fields: Any) -> TestResponse:
     """Send a form of a page; fields may be texts, lists of them, or files as (stream, name)."""
     return browser.post(address, data={"csrf_token": form_token(page), **fields})
+
+
+def text_of(browser: FlaskClient, address: str, status: int = 200) -> str:
+    """Return the text of a page that answers with this status."""
+    answer = browser.get(address)
+    assert answer.status_code == status, answer.get_data(as_text=True)
+    return answer.get_data(as_text=True)

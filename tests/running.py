@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -37,6 +40,24 @@ def run_jobs(platform: Platform) -> list[dict[str, Any]]:
         settler.stop()
         settler.join()
     return [job_row(platform, job_id) for job_id in ran]
+
+
+@contextmanager
+def jobs_running(platform: Platform) -> Iterator[None]:
+    """Run jobs in the background: for a request that waits for them."""
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.wait(0.05):
+            run_jobs(platform)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def job_row(platform: Platform, job_id: UUID | str) -> dict[str, Any]:

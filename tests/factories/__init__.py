@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 import itertools
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from sql.database import Connection
+
+if TYPE_CHECKING:
+    from jobs.platform import Platform
 
 Row = dict[str, Any]
 
@@ -39,6 +42,13 @@ def insert(connection: Connection, table: str, **columns: Any) -> Row:
         row = cursor.execute(statement, values).fetchone()
     assert row is not None
     return row
+
+
+def make(platform: Platform, factory: Any, *arguments: Any, **columns: Any) -> Row:
+    """Make a row by one of the factories, on a connection of the platform's."""
+    with platform.read() as connection:
+        row: Row = factory(connection, *arguments, **columns)
+        return row
 
 
 def make_project(connection: Connection, **columns: Any) -> Row:

@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 
 from admin_api.app import create_app
 from jobs.platform import Platform
-from sql.database import Connection
+from sql.database import Connection, Database
 from tests.servers import TEMPLATE, TestServers
 
 
@@ -26,6 +26,17 @@ def connection(platform: Platform) -> Iterator[Connection]:
 def app(platform: Platform) -> Flask:
     """The whole application on the test's platform."""
     return create_app(platform=platform)
+
+
+@pytest.fixture(scope="module")
+def module_connection(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
+    """A connection to a database that the tests of a module share: for what takes long to make and is only read."""
+    name = test_servers.create(template=TEMPLATE)
+    database = Database(test_servers.url(name))
+    with database.connection() as connection:
+        yield connection
+    database.close()
+    test_servers.drop(name)
 
 
 @pytest.fixture(scope="module")

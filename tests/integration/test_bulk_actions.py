@@ -14,7 +14,8 @@ from admin_api.app import create_app
 from jobs.kinds import act_on_tickets
 from jobs.outcomes import JobCancelled
 from sql.database import queries
-from tests.factories import Row, make_contractor, make_project, make_team, make_ticket, make_user
+from tests.answers import error_of
+from tests.factories import Row, make, make_contractor, make_project, make_team, make_ticket, make_user
 from tests.factories.access import client_as
 from tests.factories.tickets import make_many_tickets
 from tests.races import at_once
@@ -48,21 +49,8 @@ def client(app: Flask, platform: Platform, manager: Row) -> FlaskClient:
     return client_as(app, platform, "manager", user_id=manager["id"], name="Console")
 
 
-def make(platform: Platform, factory: Any, *arguments: Any, **columns: Any) -> Row:
-    with platform.read() as connection:
-        row: Row = factory(connection, *arguments, **columns)
-        return row
-
-
 def make_tickets(platform: Platform, how_many: int, **columns: Any) -> list[UUID]:
     return [make(platform, make_ticket, **columns)["id"] for _ in range(how_many)]
-
-
-def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
-    body = answer.get_json()
-    assert (answer.status_code, body["success"], body["error"]["code"]) == (status, False, code), body
-    error: dict[str, Any] = body["error"]
-    return error
 
 
 def ask(client: FlaskClient, tickets: list[UUID] | None = None, **body: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.console import open_console
+from tests.console import open_console, text_of
 from tests.factories import make_contractor, make_project, make_ticket
 from tests.factories.access import make_api_key
 from tests.factories.sla import create
@@ -25,12 +25,6 @@ SLA = "/console/sla"
 @pytest.fixture
 def viewer(app: Flask, platform: Platform) -> FlaskClient:
     return open_console(app, make_api_key(platform, "viewer"))
-
-
-def text_of(browser: FlaskClient, address: str, status: int = 200) -> str:
-    answer = browser.get(address)
-    assert answer.status_code == status, answer.get_data(as_text=True)
-    return answer.get_data(as_text=True)
 
 
 def report(platform: Platform, days_ago: int = 1, **columns: Any) -> None:

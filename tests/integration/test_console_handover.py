@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.console import open_console, send
+from tests.console import open_console, send, text_of
 from tests.factories import make_project, make_ticket
 from tests.factories.access import make_api_key
 from tests.factories.handover import hand_over, make_chain, make_finished_ticket
@@ -24,12 +24,6 @@ AN_ID = "0198c5a2-7e1b-7c3d-9f00-0123456789ab"
 @pytest.fixture
 def admin(app: Flask, platform: Platform) -> FlaskClient:
     return open_console(app, make_api_key(platform, "admin"))
-
-
-def text_of(browser: FlaskClient, address: str, status: int = 200) -> str:
-    answer = browser.get(address)
-    assert answer.status_code == status, answer.get_data(as_text=True)
-    return answer.get_data(as_text=True)
 
 
 def test_where_nothing_waits_the_pages_say_so(admin: FlaskClient) -> None:

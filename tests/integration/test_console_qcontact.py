@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from sql.database import Connection
-from tests.console import open_console, send
+from tests.console import open_console, send, text_of
 from tests.factories import insert, make_ticket, make_user
 from tests.factories.access import make_api_key
 
@@ -48,12 +48,6 @@ def ticket(connection: Connection) -> dict[str, Any]:
 def conflict(connection: Connection, ticket: dict[str, Any]) -> dict[str, Any]:
     row = {"ticket_id": ticket["id"], "case_id": CASE, "field": "status", "reason": "moved here and there"}
     return insert(connection, "qcontact_conflicts", **row, ours='"assigned"', theirs='"in_progress"')
-
-
-def text_of(browser: FlaskClient, address: str, status: int = 200) -> str:
-    answer = browser.get(address)
-    assert answer.status_code == status, answer.get_data(as_text=True)
-    return answer.get_data(as_text=True)
 
 
 def act(browser: FlaskClient, address: str, page: str = PAGE, **fields: Any) -> tuple[int, str]:

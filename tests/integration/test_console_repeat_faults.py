@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.console import open_console, send
+from tests.console import open_console, send, text_of
 from tests.factories import make_project, make_ticket, make_user
 from tests.factories.access import make_api_key
 from ticketing.people import SYSTEM
@@ -35,12 +35,6 @@ def signed_in(app: Flask, platform: Platform, role: Any) -> FlaskClient:
     with platform.read() as connection:
         user = make_user(connection, roles=[role], name="Thandi Example")
     return open_console(app, make_api_key(platform, role, user_id=user["id"]))
-
-
-def text_of(browser: FlaskClient, address: str, status: int = 200) -> str:
-    answer = browser.get(address)
-    assert answer.status_code == status, answer.get_data(as_text=True)
-    return answer.get_data(as_text=True)
 
 
 def raised(platform: Platform, *places: tuple[float, float] | None, **columns: Any) -> UUID:

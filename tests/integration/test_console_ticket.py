@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.console import open_console, send
+from tests.console import open_console, send, text_of
 from tests.factories import make_contractor, make_drop, make_project, make_team, make_user
 from tests.factories.access import make_api_key
 from tests.factories.notices import GATEWAY
@@ -31,12 +31,6 @@ Ticket = dict[str, Any]
 @pytest.fixture
 def manager(app: Flask, platform: Platform) -> FlaskClient:
     return open_console(app, make_api_key(platform, "manager", name="Anna at the office"))
-
-
-def text_of(browser: FlaskClient, address: str, status: int = 200) -> str:
-    answer = browser.get(address)
-    assert answer.status_code == status, answer.get_data(as_text=True)
-    return answer.get_data(as_text=True)
 
 
 def page_of(ticket: Ticket) -> str:

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.console import open_console, send
+from tests.console import open_console, send, text_of
 from tests.factories import make_contractor, make_team, make_user
 from tests.factories.access import make_api_key
 from tests.factories.sla import create
@@ -28,12 +28,6 @@ AN_ID = "0198c5a2-7e1b-7c3d-9f00-0123456789ab"
 @pytest.fixture
 def manager(app: Flask, platform: Platform) -> FlaskClient:
     return open_console(app, make_api_key(platform, "manager"))
-
-
-def text_of(browser: FlaskClient, address: str, status: int = 200) -> str:
-    answer = browser.get(address)
-    assert answer.status_code == status, answer.get_data(as_text=True)
-    return answer.get_data(as_text=True)
 
 
 def shown(text: str, *tickets: dict[str, Any]) -> list[bool]:

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from integrations.storage import Storage
 from sql.database import Connection
-from tests.console import open_console, send
+from tests.console import open_console, send, text_of
 from tests.factories import make_ticket
 from tests.factories.access import make_api_key
 from tests.factories.attachments import draw
@@ -27,12 +27,6 @@ TRIAGE = "/console/whatsapp/triage"
 @pytest.fixture
 def manager(app: Flask, platform: Platform) -> FlaskClient:
     return open_console(app, make_api_key(platform, "manager", name="Thandi M"))
-
-
-def text_of(browser: FlaskClient, address: str, status: int = 200) -> str:
-    answer = browser.get(address)
-    assert answer.status_code == status, answer.get_data(as_text=True)
-    return answer.get_data(as_text=True)
 
 
 def act(browser: FlaskClient, address: str, page: str, **fields: Any) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from runtime.settings import Settings
 from sql.database import Connection
-from tests.console import open_console, send
+from tests.console import open_console, send, text_of
 from tests.factories import make_user
 from tests.factories.access import make_api_key
 from tests.factories.notices import GATEWAY, make_notice, make_told_ticket
@@ -38,12 +38,6 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture
 def operator(app: Flask, platform: Platform) -> FlaskClient:
     return open_console(app, make_api_key(platform, "operator", name="Night desk"))
-
-
-def text_of(browser: FlaskClient, address: str, status: int = 200) -> str:
-    answer = browser.get(address)
-    assert answer.status_code == status, answer.get_data(as_text=True)
-    return answer.get_data(as_text=True)
 
 
 def act(browser: FlaskClient, address: str, page: str, **fields: Any) -> tuple[int, str]:

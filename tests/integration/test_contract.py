@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import io
 import json
-import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from tests.factories.attachments import PDF
 from tests.factories.handover import make_finished_ticket
 from tests.factories.notices import GATEWAY, make_notice
 from tests.factories.readiness import ONT, PLACES, make_photos
-from tests.running import run_jobs
+from tests.running import jobs_running, run_jobs
 from tests.wire import Call, filled, general, mismatches, part
 from tests.wire_calls import CRON_SECRET, ROUTES, SECTIONS, SYNC
 from tests.wire_shapes import SHAPES
@@ -166,17 +165,8 @@ def test_answers_are_as_the_contract_says(front: Front, section: str) -> None:
 @pytest.fixture
 def worker(platform: Platform) -> Iterator[None]:
     """Runs jobs while a request waits for them."""
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.wait(0.05):
-            run_jobs(platform)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
+    with jobs_running(platform):
+        yield
 
 
 @pytest.mark.usefixtures("worker")

@@ -21,8 +21,8 @@ from tests.factories import Row, insert, make_project, make_ticket, make_user, m
 from tests.factories.access import client_as
 from tests.factories.sla import close
 from tests.factories.tickets import NOON, make_many_tickets
+from tests.plans import nodes
 from tests.races import race
-from tests.servers import TEMPLATE, TestServers
 from ticketing.dashboard import figures
 from ticketing.dashboard.health import HealthView
 from ticketing.dashboard.lists import TicketLine
@@ -340,25 +340,20 @@ class TestProof:
 
 
 @pytest.fixture(scope="module")
-def many(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
+def many(module_connection: Connection) -> Connection:
     """A database of many tickets, most of the open ones overdue and noted; the tests below only read."""
-    name = test_servers.create(template=TEMPLATE)
-    database = Database(test_servers.url(name))
-    with database.connection() as connection:
-        make_many_tickets(connection, MANY)
-        connection.execute(
-            "update tickets set sla_target_minutes = 2880, sla_due_at = reported_at, sla_breached = true,"
-            " sla_breached_at = reported_at where status <> 'closed' and ticket_uid not like '%77'"
-        )
-        connection.execute(
-            "update tickets set sla_due_at = %s, sla_next_check_at = %s where status <> 'closed'"
-            " and ticket_uid like '%%77'",
-            [NOON, NOON],
-        )
-        connection.execute("vacuum analyze tickets")
-        yield connection
-    database.close()
-    test_servers.drop(name)
+    make_many_tickets(module_connection, MANY)
+    module_connection.execute(
+        "update tickets set sla_target_minutes = 2880, sla_due_at = reported_at, sla_breached = true,"
+        " sla_breached_at = reported_at where status <> 'closed' and ticket_uid not like '%77'"
+    )
+    module_connection.execute(
+        "update tickets set sla_due_at = %s, sla_next_check_at = %s where status <> 'closed'"
+        " and ticket_uid like '%%77'",
+        [NOON, NOON],
+    )
+    module_connection.execute("vacuum analyze tickets")
+    return module_connection
 
 
 def scans(connection: Connection, statement: str, **parameters: Any) -> set[str]:
@@ -371,12 +366,6 @@ def scans(connection: Connection, statement: str, **parameters: Any) -> set[str]
         if node.get("Relation Name") == "tickets"
         or ("Bitmap Index" in node["Node Type"] and node["Index Name"] != "ticket_totals_key")
     }
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for part in plan.get("Plans", []):
-        yield from nodes(part)
 
 
 LATE = {"tickets_sla_next_check_at_idx", "tickets_late_unswept_idx"}

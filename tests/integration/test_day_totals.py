@@ -16,7 +16,7 @@ from sql.migrate import MIGRATIONS
 from tests.factories import make_project, make_ticket
 from tests.factories.day_totals import DayChance, count_compliance_plainly, count_faults_plainly
 from tests.factories.tickets import NOON, make_many_tickets
-from tests.servers import TEMPLATE, TestServers
+from tests.plans import nodes
 from ticketing.dashboard import totals
 from ticketing.days import local_day, start_of_day
 from ticketing.faults import trends
@@ -209,30 +209,19 @@ BEGIN = datetime(2026, 1, 1, 22, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def many(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
+def many(module_connection: Connection) -> Connection:
     """Many tickets with clocks, whose totals are folded; the tests below only read."""
-    name = test_servers.create(template=TEMPLATE)
-    database = Database(test_servers.url(name))
-    with database.connection() as connection:
-        make_many_tickets(connection, MANY)
-        connection.execute(
-            "update tickets set sla_target_minutes = 2880, sla_due_at = reported_at + interval '5 days',"
-            " sla_first_response_due_at = reported_at + interval '4 hours',"
-            " sla_next_check_at = case when status <> 'closed' then reported_at + interval '4 days' end"
-        )
-        with connection.transaction():
-            queries("dashboard").fold_changes(connection)
-            queries("day_totals").fold_day_changes(connection)
-        connection.execute("vacuum (analyze) tickets, ticket_day_totals, ticket_day_changes")
-        yield connection
-    database.close()
-    test_servers.drop(name)
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for part in plan.get("Plans", []):
-        yield from nodes(part)
+    make_many_tickets(module_connection, MANY)
+    module_connection.execute(
+        "update tickets set sla_target_minutes = 2880, sla_due_at = reported_at + interval '5 days',"
+        " sla_first_response_due_at = reported_at + interval '4 hours',"
+        " sla_next_check_at = case when status <> 'closed' then reported_at + interval '4 days' end"
+    )
+    with module_connection.transaction():
+        queries("dashboard").fold_changes(module_connection)
+        queries("day_totals").fold_day_changes(module_connection)
+    module_connection.execute("vacuum (analyze) tickets, ticket_day_totals, ticket_day_changes")
+    return module_connection
 
 
 def plan_of(connection: Connection, statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -13,7 +13,7 @@ from PIL import Image
 from integrations.storage import Storage
 from jobs.kinds.inspect_photo import InspectPhoto, inspect_photo, submit
 from jobs.kinds.reinspect_photos import ReinspectPhotos, reinspect_photos
-from sql.database import Connection, Database, queries
+from sql.database import Connection, queries
 from tests.factories import Row, make_ticket
 from tests.factories.attachments import camera
 from tests.factories.evidence import codes, encoded, photo_row, photograph, scene, stored_photo
@@ -21,7 +21,6 @@ from tests.factories.readiness import make_ready_ticket
 from tests.factories.tickets import make_actor, make_many_tickets
 from tests.races import race
 from tests.running import job_row, run_jobs
-from tests.servers import TEMPLATE, TestServers
 from ticketing import readiness, ticket_views
 from ticketing.attachments import service as attachments
 from ticketing.attachments.events import AttachmentUploaded
@@ -447,25 +446,20 @@ class TestInspectingAgain:
 
 
 @pytest.fixture(scope="module")
-def many(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
+def many(module_connection: Connection) -> Connection:
     """A database with many photos, made once for the tests below; they only read."""
-    name = test_servers.create(template=TEMPLATE)
-    database = Database(test_servers.url(name))
-    with database.connection() as connection:
-        make_many_tickets(connection, 2_000)
-        connection.execute(
-            "insert into ticket_attachments (ticket_id, filename, file_type, mime_type, file_size, file_sha256,"
-            " storage_key, is_evidence, perceptual_hash, inspection_status, inspected_at, uploaded_at)"
-            " select t.id, 'a.jpg', 'photo', 'image/jpeg', 10, encode(sha256((t.id::text || n)::bytea), 'hex'),"
-            " 'k/' || t.id || n, true, ('x' || substr(md5(t.id::text || n), 1, 16))::bit(64)::bigint,"
-            " case when n = 1 and t.id::text ~ '[0-3]$' then 'suspect' else 'accepted' end, now(),"
-            " '2026-01-01'::timestamptz + n * interval '1 minute' + random() * interval '300 days'"
-            " from tickets as t cross join generate_series(1, 15) as n"
-        )
-        connection.execute("vacuum (analyze) ticket_attachments")
-        yield connection
-    database.close()
-    test_servers.drop(name)
+    make_many_tickets(module_connection, 2_000)
+    module_connection.execute(
+        "insert into ticket_attachments (ticket_id, filename, file_type, mime_type, file_size, file_sha256,"
+        " storage_key, is_evidence, perceptual_hash, inspection_status, inspected_at, uploaded_at)"
+        " select t.id, 'a.jpg', 'photo', 'image/jpeg', 10, encode(sha256((t.id::text || n)::bytea), 'hex'),"
+        " 'k/' || t.id || n, true, ('x' || substr(md5(t.id::text || n), 1, 16))::bit(64)::bigint,"
+        " case when n = 1 and t.id::text ~ '[0-3]$' then 'suspect' else 'accepted' end, now(),"
+        " '2026-01-01'::timestamptz + n * interval '1 minute' + random() * interval '300 days'"
+        " from tickets as t cross join generate_series(1, 15) as n"
+    )
+    module_connection.execute("vacuum (analyze) ticket_attachments")
+    return module_connection
 
 
 def plan(connection: Connection, statement: str, parameters: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from admin_api.api import evidence
 from admin_api.app import create_app
+from tests.answers import error_of
 from tests.factories import Row, make_project, make_ticket
 from tests.factories.access import client_as
 from tests.factories.attachments import make_site_ticket
@@ -60,13 +61,6 @@ def suspect(connection: Connection, ticket: Row, hour: int, **columns: Any) -> R
 def ids(answer: Any) -> list[UUID]:
     assert answer.status_code == 200, answer.get_json()
     return [UUID(row["id"]) for row in answer.get_json()["data"]]
-
-
-def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
-    body = answer.get_json()
-    assert (answer.status_code, body["success"], body["error"]["code"]) == (status, False, code), body
-    error: dict[str, Any] = body["error"]
-    return error
 
 
 def test_a_photo_that_two_tickets_show_is_told_from_upload_to_qas_word(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,11 +16,12 @@ from admin_api.api import faults
 from admin_api.app import create_app
 from jobs.platform import Platform
 from runtime.errors import FibreflowError
-from sql.database import Connection, Database, queries
+from sql.database import Connection, queries
+from tests.answers import error_of
 from tests.factories import Row, insert, make_contractor, make_project, make_ticket, make_user
 from tests.factories.access import client_as
 from tests.factories.tickets import NOON, actor_of, make_actor, make_many_tickets
-from tests.servers import TEMPLATE, TestServers
+from tests.plans import nodes
 from ticketing import ticket_views
 from ticketing.errors import Forbidden, NotFound, StaleWrite
 from ticketing.faults import service, trends
@@ -50,13 +50,6 @@ def app_of(platform: Platform) -> Flask:
 def attribute(platform: Platform, actor: Actor, ticket_id: UUID, **fields: Any) -> dict[str, Any]:
     with platform.begin(actor) as work:
         return service.attribute(work, ticket_id, Attribution.model_validate(fields))
-
-
-def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
-    body = answer.get_json()
-    assert (answer.status_code, body["success"], body["error"]["code"]) == (status, False, code), body
-    error: dict[str, Any] = body["error"]
-    return error
 
 
 class TestAttributing:
@@ -302,21 +295,10 @@ class TestTrends:
 
 
 @pytest.fixture(scope="module")
-def many(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
+def many(module_connection: Connection) -> Connection:
     """A database with many tickets, made once for the tests below; they only read."""
-    name = test_servers.create(template=TEMPLATE)
-    database = Database(test_servers.url(name))
-    with database.connection() as connection:
-        make_many_tickets(connection, MANY)
-        yield connection
-    database.close()
-    test_servers.drop(name)
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for part in plan.get("Plans", []):
-        yield from nodes(part)
+    make_many_tickets(module_connection, MANY)
+    return module_connection
 
 
 @pytest.mark.parametrize("grouping", Grouping)

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from admin_api.api import handover, tickets
 from admin_api.app import create_app
 from sql.database import Connection, queries
+from tests.answers import data_of, error_of
 from tests.factories import Row, make_contractor, make_project, make_user
 from tests.factories.access import client_as, client_with, make_api_key
 from tests.factories.handover import make_chain, make_finished_ticket
@@ -82,31 +83,19 @@ def body_for(lead: str, kind: str = "qa_to_maintenance", **fields: Any) -> dict[
     return {"handover_type": kind, "handover_by": lead} | fields
 
 
-def data(answer: Any, status: int = 200) -> Any:
-    assert answer.status_code == status, answer.get_json()
-    return answer.get_json()["data"]
-
-
-def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
-    body = answer.get_json()
-    assert (answer.status_code, body["success"], body["error"]["code"]) == (status, False, code), body
-    error: dict[str, Any] = body["error"]
-    return error
-
-
 class TestHandingOver:
     def test_in_the_contracts_shape(self, client: FlaskClient, platform: Platform, lead: str) -> None:
         ticket = finished(platform)
         answer = client.post(f"{API}/tickets/{ticket['id']}/handover", json=body_for(lead))
-        made = data(answer, 201)
+        made = data_of(answer, 201)
         assert "created successfully" in answer.get_json()["message"]
         assert set(made) == set(SnapshotView.model_fields)
         assert (made["is_locked"], made["handover_by"], made["chain_number"]) == (True, lead, 1)
         assert set(made["snapshot_data"]) >= CONTRACT
         links = {"type", "step_number", "url", "filename", "uploaded_at", "uploaded_by"}
         assert all(links <= set(link) and link["step_number"] for link in made["evidence_links"])
-        assert data(client.get(f"{API}/handovers/{made['id']}")) == made
-        assert data(client.get(f"{API}/tickets/{ticket['id']}"))["status"] == "handed_to_maintenance"
+        assert data_of(client.get(f"{API}/handovers/{made['id']}")) == made
+        assert data_of(client.get(f"{API}/tickets/{ticket['id']}"))["status"] == "handed_to_maintenance"
         error_of(client.post(f"{API}/tickets/{ticket['id']}/handover", json=body_for(lead)), 409, "CONFLICT")
 
     def test_what_is_wrong_is_named(self, client: FlaskClient, platform: Platform, lead: str) -> None:
@@ -144,7 +133,7 @@ class TestHandingOver:
     ) -> None:
         url = f"{API}/tickets/{finished(platform)['id']}/handover"
         answers = [client.post(url, json=body_for(lead), headers={"Idempotency-Key": "once"}) for _ in range(2)]
-        assert data(answers[0], 201) == data(answers[1], 201)
+        assert data_of(answers[0], 201) == data_of(answers[1], 201)
 
     def test_the_generic_change_does_not_reach_maintenance(self, client: FlaskClient, platform: Platform) -> None:
         ticket = finished(platform, status="pending_handover")
@@ -160,11 +149,11 @@ class TestReading:
     def test_gates_without_acting(self, client: FlaskClient, platform: Platform) -> None:
         ticket = finished(platform, status="in_progress", owner="build", pole_number=None)
         url = f"{API}/tickets/{ticket['id']}/handover/validate"
-        result = data(client.get(f"{url}?type=build_to_qa"))
+        result = data_of(client.get(f"{url}?type=build_to_qa"))
         assert result["can_handover"] is True
         assert "The pole is not recorded" in result["warnings"]
         assert (result["status"], result["owner"]) == ("in_progress", "build")
-        assert data(client.get(f"{url}?type=qa_to_maintenance"))["can_handover"] is False
+        assert data_of(client.get(f"{url}?type=qa_to_maintenance"))["can_handover"] is False
         error_of(client.get(f"{url}?type=x"), 422, "VALIDATION_ERROR")
         error_of(client.get(url), 422, "VALIDATION_ERROR")
         error_of(client.get(f"{API}/tickets/{uuid4()}/handover/validate?type=build_to_qa"), 404, "NOT_FOUND")
@@ -172,7 +161,7 @@ class TestReading:
     def test_the_history_of_a_ticket(self, client: FlaskClient, platform: Platform, lead: str) -> None:
         ticket = finished(platform, fault_cause="unknown")
         url = f"{API}/tickets/{ticket['id']}/handover-history"
-        none = data(client.get(url))
+        none = data_of(client.get(url))
         assert none == {
             "ticket_id": str(ticket["id"]),
             "ticket_uid": ticket["ticket_uid"],
@@ -181,11 +170,13 @@ class TestReading:
             "current_owner_type": None,
             "current_owner_id": None,
         }
-        first = data(client.post(f"{API}/tickets/{ticket['id']}/handover", json=body_for(lead, to_owner_id=lead)), 201)
-        second = data(
+        first = data_of(
+            client.post(f"{API}/tickets/{ticket['id']}/handover", json=body_for(lead, to_owner_id=lead)), 201
+        )
+        second = data_of(
             client.post(f"{API}/tickets/{ticket['id']}/handover", json=body_for(lead, "maintenance_complete")), 201
         )
-        history = data(client.get(url))
+        history = data_of(client.get(url))
         assert [one["id"] for one in history["handovers"]] == [first["id"], second["id"]]
         assert (history["total_handovers"], history["current_owner_type"]) == (2, "maintenance")
         assert history["current_owner_id"] is None
@@ -212,14 +203,14 @@ class TestReading:
         error_of(contractor.get(f"{API}/handovers/{made['id']}"), 404, "NOT_FOUND")
         error_of(contractor.get(f"{API}/handovers/{made['id']}/pdf"), 404, "NOT_FOUND")
         error_of(contractor.get(f"{API}/tickets/{made['ticket_id']}/handover-history"), 404, "NOT_FOUND")
-        assert [row["ticket_id"] for row in data(contractor.get(f"{API}/handovers/pending"))] == [str(own)]
+        assert [row["ticket_id"] for row in data_of(contractor.get(f"{API}/handovers/pending"))] == [str(own)]
         refused = contractor.post(f"{API}/tickets/{own}/handover", json=body_for(str(uuid4())))
         error_of(refused, 403, "FORBIDDEN")
 
     def test_the_proof_is_a_job_for_admins(self, app: Flask, client: FlaskClient, platform: Platform) -> None:
         platform.declare()
-        first = data(client.post(f"{API}/handovers/verify"), 202)
-        assert data(client.post(f"{API}/handovers/verify"), 202) == first
+        first = data_of(client.post(f"{API}/handovers/verify"), 202)
+        assert data_of(client.post(f"{API}/handovers/verify"), 202) == first
         error_of(client_as(app, platform, "manager").post(f"{API}/handovers/verify"), 403, "FORBIDDEN")
 
 
@@ -286,7 +277,7 @@ class TestPending:
         finished(platform, status="in_progress", owner="build")
 
         def listed(query: str) -> list[str]:
-            return [row["ticket_id"] for row in data(client.get(f"{API}/handovers/pending?{query}"))]
+            return [row["ticket_id"] for row in data_of(client.get(f"{API}/handovers/pending?{query}"))]
 
         assert len(listed("")) == 3
         assert len(listed("handover_type=qa_to_maintenance")) == 2
@@ -365,4 +356,4 @@ def test_a_person_hands_over_in_their_own_name_only(app: Flask, platform: Platfo
     with platform.read() as connection:
         other = str(make_user(connection, roles=["qa"])["id"])
     error_of(person.post(url, json=body_for(other)), 403, "FORBIDDEN")
-    assert data(person.post(url, json=body_for(lead)), 201)["handover_by"] == lead
+    assert data_of(person.post(url, json=body_for(lead)), 201)["handover_by"] == lead

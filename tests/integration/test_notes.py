@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from admin_api.api import notes as routes
 from admin_api.app import create_app
 from sql.database import queries
-from tests.factories import Row, insert, make_contractor, make_ticket, make_user
+from tests.answers import error_of
+from tests.factories import Row, insert, make, make_contractor, make_ticket, make_user
 from tests.factories.access import client_as
 from tests.races import race_of_requests
 from ticketing import ticket_views
@@ -45,19 +46,6 @@ def client(app: Flask, platform: Platform, user: Row) -> FlaskClient:
 @pytest.fixture
 def url(platform: Platform) -> str:
     return f"{API}/tickets/{make(platform, make_ticket)['id']}/notes"
-
-
-def make(platform: Platform, factory: Any, *arguments: Any, **columns: Any) -> Row:
-    with platform.read() as connection:
-        row: Row = factory(connection, *arguments, **columns)
-        return row
-
-
-def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
-    body = answer.get_json()
-    assert (answer.status_code, body["success"], body["error"]["code"]) == (status, False, code), body
-    error: dict[str, Any] = body["error"]
-    return error
 
 
 def write(client: FlaskClient, url: str, **body: Any) -> dict[str, Any]:

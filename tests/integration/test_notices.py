@@ -18,6 +18,7 @@ from tests.clocks import FixedClock
 from tests.factories import (
     Row,
     insert,
+    make,
     make_contractor,
     make_team,
     make_team_member,
@@ -61,12 +62,6 @@ def clock() -> FixedClock:
 @pytest.fixture
 def limits(settings: Settings) -> Limits:
     return Limits.from_settings(settings)
-
-
-def make(platform: Platform, factory: Any, *arguments: Any, **columns: Any) -> Row:
-    with platform.read() as connection:
-        row: Row = factory(connection, *arguments, **columns)
-        return row
 
 
 def tell_all(platform: Platform, ticket: Row, limits: Limits, occasion: Occasion = APPROVED) -> list[Written]:

@@ -14,8 +14,9 @@ from admin_api.api import notifications
 from admin_api.app import create_app
 from runtime.settings import Settings
 from sql.database import Connection, queries
+from tests.answers import data_of, error_of
 from tests.clocks import FixedClock
-from tests.factories import Row, make_contractor, make_ticket, make_user
+from tests.factories import Row, make, make_contractor, make_ticket, make_user
 from tests.factories.access import client_as
 from tests.factories.notices import GATEWAY, a_phone, make_notice, make_told_ticket
 from tests.races import race_of_requests
@@ -51,24 +52,6 @@ def app(platform: Platform) -> Flask:
 @pytest.fixture
 def client(app: Flask, platform: Platform) -> FlaskClient:
     return client_as(app, platform, "operator", name="Night desk")
-
-
-def make(platform: Platform, factory: Any, *arguments: Any, **columns: Any) -> Row:
-    with platform.read() as connection:
-        row: Row = factory(connection, *arguments, **columns)
-        return row
-
-
-def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
-    body = answer.get_json()
-    assert (answer.status_code, body["success"], body["error"]["code"]) == (status, False, code), body
-    error: dict[str, Any] = body["error"]
-    return error
-
-
-def data_of(answer: Any, status: int = 200) -> Any:
-    assert answer.status_code == status, answer.get_json()
-    return answer.get_json()["data"]
 
 
 class TestAsking:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -20,10 +19,11 @@ from jobs.platform import Platform
 from jobs.procedures import qcontact_requests
 from runtime.settings import Settings
 from sql.database import Connection
+from tests.answers import error_of
 from tests.factories import insert, make_ticket
 from tests.factories.access import client_as
 from tests.races import race_of_requests
-from tests.running import run_jobs
+from tests.running import jobs_running, run_jobs
 from ticketing.qcontact_sync.requests import SyncRequest
 
 if TYPE_CHECKING:
@@ -54,24 +54,8 @@ def client(app: Flask, platform: Platform) -> FlaskClient:
 @pytest.fixture
 def worker(platform: Platform) -> Iterator[None]:
     """Runs jobs while a request waits for them."""
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.wait(0.05):
-            run_jobs(platform)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
-
-
-def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
-    body = answer.get_json()
-    assert (answer.status_code, body["success"], body["error"]["code"]) == (status, False, code), body
-    error: dict[str, Any] = body["error"]
-    return error
+    with jobs_running(platform):
+        yield
 
 
 def make_conflict(connection: Connection, **columns: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -13,11 +12,12 @@ from flask.testing import FlaskClient
 
 from admin_api.api import escalations
 from admin_api.app import create_app
-from sql.database import Connection, Database, queries
-from tests.factories import Row, insert, make_drop, make_project, make_ticket, make_user
+from sql.database import Connection, queries
+from tests.answers import error_of
+from tests.factories import Row, insert, make, make_drop, make_project, make_ticket, make_user
 from tests.factories.access import client_as
 from tests.factories.tickets import NOON
-from tests.servers import TEMPLATE, TestServers
+from tests.plans import nodes
 from ticketing.people import SYSTEM
 from ticketing.repeat_faults import views
 from ticketing.repeat_faults.raising import raise_due
@@ -43,12 +43,6 @@ def client(app: Flask, platform: Platform) -> FlaskClient:
     return client_as(app, platform, "admin")
 
 
-def make(platform: Platform, factory: Any, *arguments: Any, **columns: Any) -> Row:
-    with platform.read() as connection:
-        row: Row = factory(connection, *arguments, **columns)
-        return row
-
-
 def make_escalation(connection: Connection, **columns: Any) -> Row:
     row = {"scope_type": "zone", "scope_value": str(uuid4().int % 10**9), "fault_count": 10, "fault_threshold": 10}
     if columns.get("status") in ("resolved", "no_action"):
@@ -68,13 +62,6 @@ def raised(platform: Platform, count: int = 3, **columns: Any) -> UUID:
     assert row is not None
     escalation_id: UUID = row["id"]
     return escalation_id
-
-
-def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
-    body = answer.get_json()
-    assert (answer.status_code, body["success"], body["error"]["code"]) == (status, False, code), body
-    error: dict[str, Any] = body["error"]
-    return error
 
 
 class TestReading:
@@ -323,33 +310,24 @@ class TestThresholds:
         error_of(client.put(f"{self.URL}/nowhere", json=self.WHOLE), 404, "NOT_FOUND")
 
 
-def tree(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for part in plan.get("Plans", []):
-        yield from tree(part)
-
-
 @pytest.fixture(scope="module")
-def many(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
+def many(module_connection: Connection) -> Connection:
     """A database with many escalations, one in a hundred of them unresolved; the tests below only read."""
-    name = test_servers.create(template=TEMPLATE)
-    database = Database(test_servers.url(name))
-    with database.connection() as connection:
-        connection.execute("insert into projects (code, name) select 'B' || n, 'B ' || n from generate_series(1, 50) n")
-        connection.execute(
-            "insert into repeat_fault_escalations (scope_type, scope_value, project_id, fault_count, fault_threshold,"
-            " escalation_type, status, resolution_notes, resolved_at, created_at)"
-            " select (array['pole', 'pon', 'zone', 'dr'])[n %% 4 + 1], 'P' || n, p.id, 5, 5, 'inspection',"
-            " case when n %% 100 = 0 then 'open' else 'resolved' end, 'Mended',"
-            " case when n %% 100 <> 0 then '2026-01-01'::timestamptz + n * interval '1 minute' end,"
-            " '2026-01-01'::timestamptz + n * interval '1 minute'"
-            " from generate_series(1, %s::integer) as n join projects as p on p.code = 'B' || (n %% 50 + 1)",
-            [MANY],
-        )
-        connection.execute("analyze repeat_fault_escalations")
-        yield connection
-    database.close()
-    test_servers.drop(name)
+    module_connection.execute(
+        "insert into projects (code, name) select 'B' || n, 'B ' || n from generate_series(1, 50) n"
+    )
+    module_connection.execute(
+        "insert into repeat_fault_escalations (scope_type, scope_value, project_id, fault_count, fault_threshold,"
+        " escalation_type, status, resolution_notes, resolved_at, created_at)"
+        " select (array['pole', 'pon', 'zone', 'dr'])[n %% 4 + 1], 'P' || n, p.id, 5, 5, 'inspection',"
+        " case when n %% 100 = 0 then 'open' else 'resolved' end, 'Mended',"
+        " case when n %% 100 <> 0 then '2026-01-01'::timestamptz + n * interval '1 minute' end,"
+        " '2026-01-01'::timestamptz + n * interval '1 minute'"
+        " from generate_series(1, %s::integer) as n join projects as p on p.code = 'B' || (n %% 50 + 1)",
+        [MANY],
+    )
+    module_connection.execute("analyze repeat_fault_escalations")
+    return module_connection
 
 
 class TestPlans:
@@ -375,7 +353,7 @@ class TestPlans:
         (row,) = many.execute("explain (format json) " + query.sql, parameters, prepare=False).fetchall()
         scans = [
             node["Node Type"]
-            for node in tree(row["QUERY PLAN"][0]["Plan"])
+            for node in nodes(row["QUERY PLAN"][0]["Plan"])
             if node.get("Relation Name") == "repeat_fault_escalations"
         ]
         assert scans

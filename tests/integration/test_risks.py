@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,13 +10,13 @@ import pytest
 
 from jobs.kinds.sweep_risks import sweep_risks
 from jobs.platform import Platform
-from sql.database import Connection, Database, queries
+from sql.database import Connection, queries
 from tests.clocks import FixedClock
 from tests.factories import Row, make_project, make_ticket, make_user
 from tests.factories.tickets import NOON, actor_of, complete_steps, make_actor, make_many_tickets, make_risk
+from tests.plans import nodes
 from tests.races import race
 from tests.running import run_jobs
-from tests.servers import TEMPLATE, TestServers
 from ticketing import ticket_views, tickets
 from ticketing.errors import ConditionNotMet, Forbidden, InvalidInput, NotFound
 from ticketing.people import SYSTEM, Actor
@@ -458,16 +457,11 @@ class TestLists:
 
 
 @pytest.fixture(scope="module")
-def many(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
+def many(module_connection: Connection) -> Connection:
     """A database with many risks, made once for the tests below; they only read."""
-    name = test_servers.create(template=TEMPLATE)
-    database = Database(test_servers.url(name))
-    with database.connection() as connection:
-        make_many_tickets(connection, MANY)
-        make_many_risks(connection)
-        yield connection
-    database.close()
-    test_servers.drop(name)
+    make_many_tickets(module_connection, MANY)
+    make_many_risks(module_connection)
+    return module_connection
 
 
 def make_many_risks(connection: Connection) -> None:
@@ -505,12 +499,6 @@ def scans_of_risks(connection: Connection, statement: str, parameters: dict[str,
         for node in nodes(row["QUERY PLAN"][0]["Plan"])
         if node.get("Alias", "").startswith("r") or "Bitmap Index" in node["Node Type"]
     }
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for part in plan.get("Plans", []):
-        yield from nodes(part)
 
 
 CASES: dict[str, dict[str, Any]] = {

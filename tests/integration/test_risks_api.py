@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 
 from admin_api.api import risks
 from admin_api.app import create_app
-from tests.factories import Row, make_contractor, make_ticket, make_user
+from tests.answers import error_of
+from tests.factories import make, make_contractor, make_ticket, make_user
 from tests.factories.access import client_as
 from tests.factories.tickets import make_risk
 from ticketing.risks.views import RiskView
@@ -38,21 +39,8 @@ def lead(platform: Platform) -> str:
     return str(make(platform, make_user, roles=["qa"])["id"])
 
 
-def make(platform: Platform, factory: Any, *arguments: Any, **columns: Any) -> Row:
-    with platform.read() as connection:
-        row: Row = factory(connection, *arguments, **columns)
-        return row
-
-
 def body_for(lead: str, **fields: Any) -> dict[str, Any]:
     return {"risk_type": "minor_defect", "risk_description": "Label missing", "accepted_by": lead} | fields
-
-
-def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
-    body = answer.get_json()
-    assert (answer.status_code, body["success"], body["error"]["code"]) == (status, False, code), body
-    error: dict[str, Any] = body["error"]
-    return error
 
 
 class TestAccepting:

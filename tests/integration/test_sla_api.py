@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from admin_api.api import audit, sla, tickets
 from admin_api.app import create_app
+from tests.answers import error_of
 from tests.factories import Row, make_contractor, make_project
 from tests.factories.access import client_as
 from ticketing.sla.service import ClockView
@@ -45,13 +46,6 @@ def create(client: FlaskClient, **fields: Any) -> Row:
     assert answer.status_code == 201, answer.json
     data: Row = answer.get_json()["data"]
     return data
-
-
-def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
-    body = answer.get_json()
-    assert (answer.status_code, body["success"], body["error"]["code"]) == (status, False, code), body
-    error: dict[str, Any] = body["error"]
-    return error
 
 
 def data_of(answer: Any) -> Any:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from sql.database import Connection, Database, queries
+from sql.database import Connection, queries
 from tests.factories.tickets import make_many_tickets
-from tests.servers import TEMPLATE, TestServers
+from tests.plans import nodes
 from ticketing.ticket_views import EVERYTHING
 
 MANY = 20_000
@@ -19,23 +18,18 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def many(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
+def many(module_connection: Connection) -> Connection:
     """A database of many tickets with clocks, a minute's worth of them due; the tests below only read."""
-    name = test_servers.create(template=TEMPLATE)
-    database = Database(test_servers.url(name))
-    with database.connection() as connection:
-        make_many_tickets(connection, MANY)
-        connection.execute(
-            "update tickets set sla_target_minutes = 2880, sla_due_at = reported_at + interval '5 days',"
-            " sla_next_check_at = case when status <> 'closed' then reported_at + interval '4 days' end"
-        )
-        connection.execute(
-            "update tickets set sla_target_minutes = null, sla_due_at = null where ticket_uid like '%77'"
-        )
-        connection.execute("vacuum analyze tickets")
-        yield connection
-    database.close()
-    test_servers.drop(name)
+    make_many_tickets(module_connection, MANY)
+    module_connection.execute(
+        "update tickets set sla_target_minutes = 2880, sla_due_at = reported_at + interval '5 days',"
+        " sla_next_check_at = case when status <> 'closed' then reported_at + interval '4 days' end"
+    )
+    module_connection.execute(
+        "update tickets set sla_target_minutes = null, sla_due_at = null where ticket_uid like '%77'"
+    )
+    module_connection.execute("vacuum analyze tickets")
+    return module_connection
 
 
 def scans(connection: Connection, statement: str, **parameters: Any) -> set[str]:
@@ -47,12 +41,6 @@ def scans(connection: Connection, statement: str, **parameters: Any) -> set[str]
         for node in nodes(row["QUERY PLAN"][0]["Plan"])
         if node.get("Relation Name") == "tickets" or "Bitmap Index" in node["Node Type"]
     }
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for part in plan.get("Plans", []):
-        yield from nodes(part)
 
 
 def test_the_sweep_reads_only_what_is_due(many: Connection) -> None:

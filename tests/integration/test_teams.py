@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from admin_api.api import directory, statuses, teams
 from admin_api.app import create_app
 from sql.database import queries
-from tests.factories import Row, make_contractor, make_project, make_team, make_team_member, make_user
+from tests.answers import error_of
+from tests.factories import make, make_contractor, make_project, make_team, make_team_member, make_user
 from tests.factories.access import client_as
 from tests.races import race_of_requests
 from ticketing.directory import ContractorView, ProjectView, UserView
@@ -38,19 +39,6 @@ def app(platform: Platform) -> Flask:
 @pytest.fixture
 def client(app: Flask, platform: Platform) -> FlaskClient:
     return client_as(app, platform, "manager")
-
-
-def make(platform: Platform, factory: Any, *arguments: Any, **columns: Any) -> Row:
-    with platform.read() as connection:
-        row: Row = factory(connection, *arguments, **columns)
-        return row
-
-
-def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
-    body = answer.get_json()
-    assert (answer.status_code, body["success"], body["error"]["code"]) == (status, False, code), body
-    error: dict[str, Any] = body["error"]
-    return error
 
 
 def names(client: FlaskClient, path: str) -> list[str]:

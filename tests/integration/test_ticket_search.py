@@ -16,7 +16,6 @@ from sql.database import Connection, Database, queries
 from tests.factories import Row, make_contractor, make_team, make_ticket, make_user
 from tests.factories.tickets import NOON, actor_of, make_many_tickets
 from tests.running import run_jobs
-from tests.servers import TEMPLATE, TestServers
 from ticketing import ticket_search, ticket_views
 from ticketing.errors import InvalidInput
 from ticketing.paging import Page, PageRequest
@@ -236,19 +235,14 @@ class TestRules:
 
 
 @pytest.fixture(scope="module")
-def many(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
+def many(module_connection: Connection) -> Connection:
     """A database with many tickets, indexed, made once for the tests below; they only read."""
-    name = test_servers.create(template=TEMPLATE)
-    database = Database(test_servers.url(name))
-    with database.connection() as connection:
-        make_many_tickets(connection, MANY)
-        connection.execute("select index_tickets(ticket_ids) from ticket_search_notes")
-        connection.execute("delete from ticket_search_notes")
-        connection.execute("vacuum analyze ticket_documents")
-        connection.execute("analyze search_trigrams")
-        yield connection
-    database.close()
-    test_servers.drop(name)
+    make_many_tickets(module_connection, MANY)
+    module_connection.execute("select index_tickets(ticket_ids) from ticket_search_notes")
+    module_connection.execute("delete from ticket_search_notes")
+    module_connection.execute("vacuum analyze ticket_documents")
+    module_connection.execute("analyze search_trigrams")
+    return module_connection
 
 
 def plan_of(connection: Connection, search: str, query: str, **values: Any) -> str:

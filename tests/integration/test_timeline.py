@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from admin_api.api import timeline as routes
 from admin_api.app import create_app
 from sql.database import queries
-from tests.factories import Row, insert, make_contractor, make_team, make_ticket, make_user
+from tests.factories import Row, insert, make, make_contractor, make_team, make_ticket, make_user
 from tests.factories.access import client_as
 from tests.factories.tickets import NOON, make_many_tickets
 from ticketing import tickets
@@ -36,12 +36,6 @@ def app(platform: Platform) -> Flask:
 @pytest.fixture
 def client(app: Flask, platform: Platform) -> FlaskClient:
     return client_as(app, platform, "manager", name="Console")
-
-
-def make(platform: Platform, factory: Any, *arguments: Any, **columns: Any) -> Row:
-    with platform.read() as connection:
-        row: Row = factory(connection, *arguments, **columns)
-        return row
 
 
 def url_of(ticket: Row) -> str:

@@ -14,7 +14,8 @@ from flask.testing import FlaskClient
 from admin_api.api import triage as routes
 from admin_api.app import create_app
 from integrations.storage import Storage
-from sql.database import Connection, Database, queries
+from sql.database import Connection, queries
+from tests.answers import error_of
 from tests.factories import Row, insert, make_ticket, make_user
 from tests.factories.access import client_as
 from tests.factories.attachments import draw
@@ -22,7 +23,6 @@ from tests.factories.tickets import NOON
 from tests.inbound import DROP, PHONE, messages, queue, write
 from tests.races import race_of_requests
 from tests.running import run_jobs
-from tests.servers import TEMPLATE, TestServers
 from ticketing.inbound_messages import media
 from ticketing.inbound_messages.words import TriageReason, TriageStatus
 from ticketing.triage.views import TriageItemView
@@ -65,13 +65,6 @@ def with_photo(platform: Platform, connection: Connection) -> tuple[str, bytes]:
         "update inbound_messages set media_status = 'stored', media_key = %s", [media.key_of(message["id"])]
     )
     return item, data
-
-
-def error_of(answer: Any, status: int, code: str) -> dict[str, Any]:
-    body = answer.get_json()
-    assert (answer.status_code, body["success"], body["error"]["code"]) == (status, False, code), body
-    error: dict[str, Any] = body["error"]
-    return error
 
 
 class TestListing:
@@ -226,27 +219,22 @@ def test_of_two_who_decide_at_once_one_does(app: Flask, platform: Platform, conn
 
 
 @pytest.fixture(scope="module")
-def many(test_servers: TestServers, postgres_url: str) -> Iterator[Connection]:
+def many(module_connection: Connection) -> Connection:
     """A database with many items, one in a hundred of them open; the tests below only read."""
-    name = test_servers.create(template=TEMPLATE)
-    database = Database(test_servers.url(name))
-    with database.connection() as connection:
-        connection.execute(
-            "with m as (insert into inbound_messages (session, message_id, stanza_id, chat_id, sender_id, body,"
-            " sent_at, received_at, outcome)"
-            " select 's', 'm' || n, 'm' || n, 'c', 'c' || n %% 500, 'x', %s, %s, 'triage'"
-            " from generate_series(1, %s::integer) as n returning id)"
-            " insert into triage_items (message_id, reason, created_at, status, decided_at, decided_by_name)"
-            " select id, 'no_drop_number', %s::timestamptz + (row_number() over ()) * interval '1 minute',"
-            " case when row_number() over () %% 100 = 0 then 'open' else 'dismissed' end,"
-            " case when row_number() over () %% 100 <> 0 then now() end,"
-            " case when row_number() over () %% 100 <> 0 then 'Lerato' end from m",
-            [NOON, NOON, MANY, NOON],
-        )
-        connection.execute("analyze triage_items; analyze inbound_messages")
-        yield connection
-    database.close()
-    test_servers.drop(name)
+    module_connection.execute(
+        "with m as (insert into inbound_messages (session, message_id, stanza_id, chat_id, sender_id, body,"
+        " sent_at, received_at, outcome)"
+        " select 's', 'm' || n, 'm' || n, 'c', 'c' || n %% 500, 'x', %s, %s, 'triage'"
+        " from generate_series(1, %s::integer) as n returning id)"
+        " insert into triage_items (message_id, reason, created_at, status, decided_at, decided_by_name)"
+        " select id, 'no_drop_number', %s::timestamptz + (row_number() over ()) * interval '1 minute',"
+        " case when row_number() over () %% 100 = 0 then 'open' else 'dismissed' end,"
+        " case when row_number() over () %% 100 <> 0 then now() end,"
+        " case when row_number() over () %% 100 <> 0 then 'Lerato' end from m",
+        [NOON, NOON, MANY, NOON],
+    )
+    module_connection.execute("analyze triage_items; analyze inbound_messages")
+    return module_connection
 
 
 def scans(plan: dict[str, Any]) -> Iterator[str]:
