@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.console import open_console, send, text_of
-from tests.factories import make_contractor, make_team, make_user
+from tests.factories import make, make_contractor, make_team, make_ticket, make_user
 from tests.factories.access import make_api_key
 from tests.factories.sla import create
 from tests.running import run_jobs
@@ -63,6 +63,17 @@ class TestLooking:
         for said in (ticket["ticket_uid"], "No light &lt;at&gt; the mast", "Urgent", "Construction", " left"):
             assert said in text
         assert "Thandi Example, Velocity" in text
+
+    @pytest.mark.parametrize("address", [LIST, BOARD])
+    def test_a_case_whose_title_is_its_reference_says_what_it_is_about(
+        self, manager: FlaskClient, platform: Platform, address: str
+    ) -> None:
+        case = {"source": "qcontact", "external_id": "FT900123", "title": "FT900123"}
+        make(platform, make_ticket, **case, description="No internet since Monday")
+        make(platform, make_ticket, title="Pole leaning", description="Near the school")
+        text = text_of(manager, address)
+        assert "No internet since Monday" in text
+        assert "Near the school" not in text, "a title that says something stands for itself"
 
     def test_filters_narrow_and_stay_in_the_address(self, manager: FlaskClient, platform: Platform) -> None:
         urgent, low = create(platform, priority="urgent"), create(platform, priority="low")
