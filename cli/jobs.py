@@ -43,14 +43,15 @@ def list_jobs(
         raise InvalidInput(f"no state is called {state!r}; known: {', '.join(STATES)}")
     wanted = JobFilter(state=state, kind=kind, queue=queue, tag=tag, error_text=error)
     with connected() as platform, platform.read() as connection:
-        rows = views.list_jobs(connection, wanted, page_size=most)
+        rows = views.with_subjects(connection, views.list_jobs(connection, wanted, page_size=most))
         counts = views.count_by_state(connection)
     table(
-        ("id", "kind", "state", "attempt", "progress", "created", "error"),
+        ("id", "kind", "about", "state", "attempt", "progress", "created", "error"),
         (
             (
                 row["id"],
                 row["kind"],
+                ", ".join(one["subject_name"] for one in row["subjects"] if one["subject_name"]),
                 row["state"],
                 f"{row['attempt']}/{row['max_attempts']}",
                 _progress(row),
@@ -71,7 +72,7 @@ def show(job_id: JobId) -> None:
         job = views.show_job(connection, platform.registry, job_id)
         lines = views.show_log(connection, job_id)
     facts = {name: job[name] for name in _FACTS if job[name] not in (None, [], {})}
-    about = [("about", f"{one['subject_type']} {one['subject_id']}") for one in job["subjects"]]
+    about = [("about", f"{one['subject_type']} {one['subject_name'] or one['subject_id']}") for one in job["subjects"]]
     table(("", ""), [*((name, _as_text(value)) for name, value in facts.items()), *about])
     table(
         ("attempt", "outcome", "worker", "waited", "ran", "error"),

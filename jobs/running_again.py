@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from jobs.ledger import FINISHED, EnqueuedJob
 from jobs.operations import audit
 from jobs.registry import JobArgs, Kind, Registry
+from jobs.views import subjects_of
 from jobs.work import Work
 from sql.database import Connection, queries
 from ticketing.errors import AlreadyExists, ConditionNotMet, InvalidInput, NotFound
@@ -87,5 +88,5 @@ def _refused(error: ValidationError) -> InvalidInput:
 def _further_subjects(connection: Connection, kind: Kind[Any], job: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what the job was about besides what follows from its arguments: that may have changed with them."""
     types = {subject for subject, _ in kind.subjects}
-    rows = queries("job_views").job_subjects_of(connection, job_id=job["id"])
-    return [(row["subject_type"], row["subject_id"]) for row in rows if row["subject_type"] not in types]
+    about = subjects_of(connection, [job["id"]])[job["id"]]
+    return [(one["subject_type"], one["subject_id"]) for one in about if one["subject_type"] not in types]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +19,7 @@ SHOW_WORKERS_FOR = timedelta(hours=24)
 LATE_AFTER = timedelta(minutes=2)
 NEXT_RUNS = 3
 LAST_RUNS = 60
+SUBJECTS_LISTED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,25 @@ def list_jobs(
     return [_with_progress(row) for row in cursor.fetchall()]
 
 
+def with_subjects(connection: Connection, jobs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return jobs with `subjects`: the first SUBJECTS_LISTED things that each is about, in the shape of `show_job`."""
+    about = subjects_of(connection, [job["id"] for job in jobs], most=SUBJECTS_LISTED)
+    return [{**job, "subjects": about[job["id"]]} for job in jobs]
+
+
+def subjects_of(
+    connection: Connection, job_ids: Sequence[UUID], *, most: int | None = None
+) -> dict[UUID, list[dict[str, Any]]]:
+    """Return what jobs are about: `subject_type`, `subject_id` and `subject_name`.
+
+    The name is the number of a ticket or a weekly report, and None for anything else.
+    """
+    about: dict[UUID, list[dict[str, Any]]] = {job_id: [] for job_id in job_ids}
+    for row in queries("job_views").job_subjects_of(connection, job_ids=list(job_ids), most=most):
+        about[row.pop("job_id")].append(row)
+    return about
+
+
 def count_by_state(connection: Connection) -> dict[str, int]:
     """Return how many jobs are in each state, counted up to 10,001 (read that as "more than 10,000")."""
     return {row["state"]: row["jobs"] for row in queries("job_views").count_jobs_by_state(connection, cap=COUNT_CAP)}
@@ -79,7 +99,7 @@ def show_job(connection: Connection, registry: Registry, job_id: UUID) -> dict[s
     return {
         **job,
         "attempts": list(view.job_attempts_of(connection, job_id=job_id)),
-        "subjects": list(view.job_subjects_of(connection, job_id=job_id)),
+        "subjects": subjects_of(connection, [job_id])[job_id],
         "children": list(view.job_children_of(connection, job_id=job_id)),
     }
 

@@ -101,11 +101,11 @@ class RunAgainBody(BaseModel):
 @api.get("/jobs")
 @requires(*READERS)
 def list_jobs(query: JobQuery) -> Response:
-    """List jobs, the newest first; `next_cursor` goes on after the last one shown."""
+    """List jobs, the newest first, each with what it is about; `next_cursor` goes on after the last one shown."""
     wanted = views.JobFilter(**query.model_dump(exclude={"cursor", "page_size"}))
     with platform().read() as connection:
         rows = views.list_jobs(connection, wanted, before_id=query.cursor, page_size=query.page_size + 1)
-    shown, pagination = keyset(rows, query)
+        shown, pagination = keyset(views.with_subjects(connection, rows), query)
     return success(shown, pagination=pagination)
 
 

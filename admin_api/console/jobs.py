@@ -99,8 +99,8 @@ def list_jobs() -> str:
     wanted = views.JobFilter(**query.model_dump(exclude={"cursor", "page_size"}))
     with platform().read() as connection:
         rows = views.list_jobs(connection, wanted, before_id=query.cursor, page_size=query.page_size + 1)
+        shown, pagination = keyset(views.with_subjects(connection, rows), query)
         counts = views.count_by_state(connection)
-    shown, pagination = keyset(rows, query)
     active = {name: value for name, value in request.args.items() if value and name not in ("cursor", "pageSize")}
     return render_template(
         "console/jobs.html",

@@ -56,9 +56,25 @@ left join workers on workers.id = job_attempts.worker_id
 where job_id = :job_id
 order by fence;
 
--- name: job_subjects_of(job_id)
--- Reads what a job is about.
-select subject_type, subject_id from job_subjects where job_id = :job_id order by subject_type, subject_id;
+-- name: job_subjects_of(job_ids, most)
+-- Reads what jobs are about, `most` things of each (null: all), with the name by which people know a thing, if it has one.
+select
+    about.job_id,
+    about.subject_type,
+    about.subject_id,
+    coalesce(tickets.ticket_uid, weekly_reports.report_uid) as subject_name
+from unnest(:job_ids::uuid []) as wanted (job_id)
+cross join lateral (
+    select
+        s.job_id, s.subject_type, s.subject_id,
+        case when pg_input_is_valid(s.subject_id, 'uuid') then s.subject_id::uuid end as id
+    from job_subjects as s
+    where s.job_id = wanted.job_id
+    limit :most::bigint
+) as about
+left join tickets on about.subject_type = 'ticket' and about.id = tickets.id
+left join weekly_reports on about.subject_type = 'weekly_report' and about.id = weekly_reports.id
+order by about.job_id, about.subject_type, about.subject_id;
 
 -- name: job_children_of(job_id)
 -- Reads the newest jobs that a job enqueued.

@@ -17,6 +17,7 @@ from jobs.kinds.act_on_jobs import act_on_jobs
 from jobs.platform import Platform
 from jobs.registry import JobArgs, NoArgs, Registry, job
 from runtime.settings import Settings
+from tests.factories import make, make_ticket
 from tests.factories.access import client_as
 from tests.job_kinds import Effect, Key, Scene, Steps, effect, scene, steps, unique
 from tests.running import run_jobs
@@ -98,6 +99,26 @@ def test_jobs_are_listed_newest_first_by_any_filter(platform: Platform, operator
     assert data(operator, "/jobs/counts")["discarded"] == 1
 
 
+def test_jobs_name_what_they_are_about(platform: Platform, operator: FlaskClient) -> None:
+    tickets = [make(platform, make_ticket) for _ in range(5)]
+    about = [("ticket", ticket["id"]) for ticket in tickets]
+    enqueue(platform, effect, Effect(), subjects=[*about[:1], ("report", "r-1"), ("ticket", "gone")])
+    many = enqueue(platform, effect, Effect(), subjects=about)
+    enqueue(platform, effect, Effect())
+
+    none, some, few = (job["subjects"] for job in data(operator, "/jobs"))
+
+    assert none == []
+    assert len(some) == 3, "a list names the first ones"
+    assert {one["subject_name"] for one in some} < {ticket["ticket_uid"] for ticket in tickets}
+    assert [(one["subject_type"], one["subject_name"]) for one in few] == [
+        ("report", None),
+        ("ticket", tickets[0]["ticket_uid"]),
+        ("ticket", None),
+    ]
+    assert len(data(operator, f"/jobs/{many.id}")["subjects"]) == 5
+
+
 def test_a_list_goes_on_where_the_page_before_ended(platform: Platform, operator: FlaskClient) -> None:
     made = [str(enqueue(platform, effect, Effect()).id) for _ in range(5)]
     seen: list[str] = []
@@ -137,7 +158,7 @@ def test_a_job_tells_its_whole_story(platform: Platform, operator: FlaskClient) 
     assert (shown["state"], shown["result"], shown["arguments"]["steps"]) == ("completed", {"steps": 3}, 3)
     assert (shown["progress_done"], shown["progress_total"], shown["progress_phase"]) == (3, 3, "stepping")
     assert (shown["eta_seconds"], shown["cancel_requested"]) == (None, False)
-    assert shown["subjects"] == [{"subject_type": "report", "subject_id": "r-1"}]
+    assert shown["subjects"] == [{"subject_type": "report", "subject_id": "r-1", "subject_name": None}]
     [attempt] = shown["attempts"]
     assert (attempt["attempt"], attempt["outcome"]) == (1, "done")
     assert attempt["run_seconds"] >= 0

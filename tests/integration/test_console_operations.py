@@ -16,6 +16,7 @@ from jobs import attention, failures, schedules, views
 from jobs.platform import Platform
 from runtime.settings import Settings
 from tests.console import form_token, open_console
+from tests.factories import make, make_ticket
 from tests.factories.access import client_as, make_api_key
 from tests.job_kinds import Effect, Key, Scene, effect, scene, unique
 from tests.running import run_jobs
@@ -74,6 +75,16 @@ def test_with_nothing_there_the_pages_say_so(platform: Platform, operator: Flask
         strict=True,
     ):
         assert expected in text
+
+
+def test_jobs_lead_to_what_they_are_about(platform: Platform, operator: FlaskClient) -> None:
+    tickets = [make(platform, make_ticket) for _ in range(3)]
+    job_id = enqueue(platform, scene, Scene(plot="discard"), subjects=[("ticket", ticket["id"]) for ticket in tickets])
+    led = [f'<a href="/console/tickets/{ticket["id"]}">{ticket["ticket_uid"]}</a>' for ticket in tickets]
+    listed = text_of(operator, "jobs")
+    assert sum(link in listed for link in led) == 2
+    assert "…</div>" in listed, "there are more than a list names"
+    assert all(link in text_of(operator, f"jobs/{job_id}") for link in led)
 
 
 class TestNow:
