@@ -11,6 +11,7 @@ from uuid import UUID
 
 from jobs import ledger
 from runtime.identifiers import uuid7
+from scheduler.relay import Relay
 from workers.board import Board
 from workers.runner import Runner
 from workers.settler import Settler
@@ -44,14 +45,15 @@ def run_jobs(platform: Platform) -> list[dict[str, Any]]:
 
 @contextmanager
 def jobs_running(platform: Platform) -> Iterator[None]:
-    """Run jobs in the background: for a request that waits for them."""
-    stop = threading.Event()
+    """Run jobs beside the test as they become due, those put off and tried again too, as scheduler and worker would."""
+    stop, relay = threading.Event(), Relay(platform)
 
     def work() -> None:
         while not stop.wait(0.05):
+            relay.run()
             run_jobs(platform)
 
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
         yield

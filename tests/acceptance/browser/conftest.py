@@ -14,8 +14,9 @@ from flask import Flask
 from admin_api.app import create_app
 from admin_api.console.sign_in_links import link_for
 from tests.acceptance.browser.chromium import DESK, PHONE, launch_options
-from tests.acceptance.browser.stage import serving, working
+from tests.acceptance.browser.stage import serving
 from tests.factories.access import make_key
+from tests.running import jobs_running
 from ticketing.people import Role
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 
 Person = Callable[..., "Page"]
-__all__ = ["DESK", "PHONE", "Person", "serving", "working"]
+__all__ = ["DESK", "PHONE", "Person", "serving"]
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +69,7 @@ def address(app: Flask) -> Iterator[str]:
 @pytest.fixture
 def worker(platform: Platform) -> Iterator[None]:
     """A worker beside the test."""
-    with working(platform):
+    with jobs_running(platform):
         yield
 
 

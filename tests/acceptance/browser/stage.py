@@ -36,7 +36,7 @@ from jobs.queues import QUEUES
 from runtime.identifiers import uuid7
 from runtime.settings import Settings, load_settings
 from scheduler.lease import Lease
-from tests.running import run_jobs
+from tests.running import jobs_running
 from tests.stand_in import StandIn
 from ticketing import api_keys, directory, sample_data
 from ticketing.api_keys import ApiKey
@@ -88,7 +88,7 @@ def furnished(settings: Settings, tickets: int = 40, photos: int = 24) -> Iterat
         platform.declare()
         app = create_app(platform=platform)
         address = stack.enter_context(serving(app, port))
-        stack.enter_context(working(platform))
+        stack.enter_context(jobs_running(platform))
         stage = Stage(platform, app, address, sandboxes)
         _furnish(stage, tickets, photos)
         yield stage
@@ -106,24 +106,6 @@ def serving(app: Flask, port: int = 0) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-@contextmanager
-def working(platform: Platform) -> Iterator[None]:
-    """Run the jobs that become available, beside the test, as a worker would."""
-    over = threading.Event()
-
-    def work() -> None:
-        while not over.wait(0.05):
-            run_jobs(platform)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _furnish(stage: Stage, tickets: int, photos: int) -> None:

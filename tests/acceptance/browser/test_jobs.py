@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance.browser.conftest import PHONE, Person, working
+from tests.acceptance.browser.conftest import PHONE, Person
 from tests.job_kinds import Broken, Effect, broken_text, effect
+from tests.running import jobs_running
 from tests.stand_in import enqueue_many, platform_for_tests
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def test_a_job_is_seen_to_complete_without_reloading(person: Person, platform: P
     page.goto("/console/jobs")
     row = page.get_by_role("row").filter(has_text="Test effect")
     expect(row).to_contain_text("Available")
-    with working(platform):
+    with jobs_running(platform):
         expect(row).to_contain_text("Completed", timeout=15_000)
     row.get_by_role("link").click()
     expect(page).to_have_url(re.compile(str(job_id)))
@@ -42,7 +43,7 @@ def test_a_bulk_retry_concerns_the_jobs_that_were_counted_and_not_those_that_cam
     person: Person, platform: Platform
 ) -> None:
     enqueue_many(platform, broken_text, [Broken(text="no route to the mast")] * 3)
-    with working(platform):
+    with jobs_running(platform):
         page = person("operator")
         page.goto("/console/jobs?state=discarded")
         expect(page.get_by_role("row").filter(has_text="zero")).to_have_count(3, timeout=15_000)
