@@ -35,14 +35,17 @@ def plan(it: System, ticks: int, seconds: float) -> dict[str, datetime]:
 
 def leader(it: System, processes: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
     """Wait for a living leader among these processes and return it."""
+    found: list[subprocess.Popen[bytes]] = []
 
-    def found() -> list[subprocess.Popen[bytes]]:
+    def look() -> bool:
         rows = it.ask("select holder_name from leases where expires_at > clock_timestamp()")
         holders = {row["holder_name"].rpartition(":")[2] for row in rows}
-        return [process for process in processes if str(process.pid) in holders]
+        found.extend(process for process in processes if str(process.pid) in holders)
+        return bool(found)
 
-    it.wait(found, "one of the schedulers leads")
-    return found()[0]
+    # Looked for once: between two looks a lease may run out.
+    it.wait(look, "one of the schedulers leads")
+    return found[0]
 
 
 def fired(it: System) -> int:
