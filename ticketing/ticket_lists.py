@@ -20,7 +20,7 @@ from ticketing.vocabulary import Status
 class Found:
     """A page of places in a list, and one more if there are more; and how many match in all.
 
-    `counted` goes no further than the depth of the list + 1.
+    `counted` goes as far as the depth of the list + 1, or further where that costs nothing.
     """
 
     places: list[Place]
@@ -59,7 +59,7 @@ class _Listing:
         return int(counted[0]["count"])
 
     def _sort(self, after: Place | None, *, rows: int, skip: int, own: bool) -> Found:
-        found = self._sorted(after, rows=rows, skip=skip, own=own, by_status=False)
+        found = self._fetch_few(after, rows=rows, skip=skip, own=own, by_status=False)
         return Found(_places(found), found[0]["counted"] if found else 0)
 
     def sort_own_by_status(self, *, rows: int) -> dict[str, Found] | None:
@@ -67,7 +67,7 @@ class _Listing:
 
         All are read at once: asked for by status, as many would be read for each.
         """
-        found = self._sorted(None, rows=rows, skip=0, own=True, by_status=True)
+        found = self._fetch_few(None, rows=rows, skip=0, own=True, by_status=True)
         counts = {row["status"]: row["counted"] for row in found}
         if sum(counts.values()) > self.depth:
             return None
@@ -76,7 +76,9 @@ class _Listing:
             for status, counted in counts.items()
         }
 
-    def _sorted(self, after: Place | None, *, rows: int, skip: int, own: bool, by_status: bool) -> list[dict[str, Any]]:
+    def _fetch_few(
+        self, after: Place | None, *, rows: int, skip: int, own: bool, by_status: bool
+    ) -> list[dict[str, Any]]:
         return fetch_planned(
             self.connection,
             queries("tickets").find_few_tickets,
@@ -136,15 +138,11 @@ def find_by_status(
         listing = _Listing(connection=connection, narrowed=narrowed, order=order, depth=MAX_DEPTH)
         own = listing.sort_own_by_status(rows=rows + 1)
         if own is not None:
-            return {status: _no_deeper(own.get(status, Found([], 0)), depth) for status in statuses}
+            return {status: own.get(status, Found([], 0)) for status in statuses}
     request = PageRequest(size=rows)
     return {
         status: find(connection, {**narrowed, "status": status}, order, request, depth=depth) for status in statuses
     }
-
-
-def _no_deeper(found: Found, depth: int) -> Found:
-    return Found(found.places, min(found.counted, depth + 1))
 
 
 def _places(found: Sequence[Mapping[str, Any]]) -> list[Place]:

@@ -114,6 +114,11 @@ class TicketFilter:
     sla_breached: bool | None = None
     search: str | None = None
 
+    @property
+    def searched(self) -> str | None:
+        """The words to search for; None where there are none."""
+        return self.search if self.search and self.search.strip() else None
+
 
 def get_ticket(connection: Connection, actor: Actor, ticket_id: UUID) -> dict[str, Any]:
     """Return a ticket that the actor may see, in the shape of TicketView. Raises NotFound."""
@@ -153,8 +158,8 @@ def list_tickets(
     """
     sight = load_sight(connection, actor)
     narrowed = {**filter_parameters(connection, wanted), **sight.parameters()}
-    if wanted.search and wanted.search.strip():
-        return _search(connection, narrowed, sight, wanted.search, request)
+    if wanted.searched:
+        return _search(connection, narrowed, sight, wanted.searched, request)
     found = ticket_lists.find(connection, narrowed, order, request, depth=depth)
     rows = _rows(connection, [place.id for place in found.places[: request.size]], sight)
     return _page(found, rows, request, order, depth)
@@ -171,7 +176,7 @@ def list_by_status(
     depth: int = MAX_DEPTH,
 ) -> dict[Status, Page]:
     """Return the first page of each of several statuses, as `list_tickets` does: the columns of a board."""
-    if wanted.search and wanted.search.strip():
+    if wanted.searched:
         lists = {status: replace(wanted, status=status) for status in statuses}
         return {status: list_tickets(connection, actor, asked, request) for status, asked in lists.items()}
     sight = load_sight(connection, actor)
