@@ -155,6 +155,14 @@ def test_the_iso_year_is_the_weeks_not_the_days() -> None:
     assert (week.year, week.number) == (2026, 53)
 
 
+def test_a_year_alone_has_the_present_week_or_its_last() -> None:
+    in_week_53 = datetime(2026, 12, 30, 10, tzinfo=UTC)
+    week = week_of(in_week_53, year=2025)
+    assert (week.year, week.number, week.day) == (2025, 52, date(2025, 12, 22))
+    week = week_of(in_week_53, year=2020)
+    assert (week.year, week.number, week.day) == (2020, 53, date(2020, 12, 28))
+
+
 @pytest.mark.parametrize(
     ("said", "field"),
     [({"number": 0}, "week_number"), ({"year": 2101}, "year"), ({"year": 2025, "number": 53}, "week_number")],

@@ -63,6 +63,8 @@ class Week:
 def week_of(now: datetime, *, day: date | None = None, year: int | None = None, number: int | None = None) -> Week:
     """Return the week that a report belongs to; what is not given follows from the day, or from `now` locally.
 
+    A year without a week 53 ends with its week 52 for whoever names the year alone in a week 53.
+
     Raises InvalidInput naming each field that cannot be: a week outside 1 to 53 or not in that year, a year outside
     2000 to 2100.
     """
@@ -82,11 +84,19 @@ def _day_in(today: date, year: int | None, number: int | None) -> date:
     iso = today.isocalendar()
     if year in (None, iso.year) and number in (None, iso.week):
         return today
+    year = year or iso.year
+    if number is None:
+        number = min(iso.week, _last_week(year))
     try:
-        return date.fromisocalendar(year or iso.year, number or iso.week, 1)
+        return date.fromisocalendar(year, number, 1)
     except ValueError as error:
-        message = f"{year or iso.year} has no week {number}"
+        message = f"{year} has no week {number}: its last is {_last_week(year)}"
         raise InvalidInput(f"week_number: {message}", details={"week_number": message}) from error
+
+
+def _last_week(year: int) -> int:
+    # Whatever day it is, 28 December lies in the last ISO week of its year.
+    return date(year, 12, 28).isocalendar().week
 
 
 @dataclass(frozen=True, slots=True)
