@@ -18,7 +18,7 @@ from typing import IO, BinaryIO, Self
 from xml.sax.saxutils import escape
 
 from integrations.workbooks.neutral import neutralise
-from integrations.workbooks.writing import FORBIDDEN_IN_NAME, LONGEST_NAME, LONGEST_TEXT
+from integrations.workbooks.writing import FORBIDDEN_IN_NAME, LONGEST_NAME, LONGEST_TEXT, literal
 from runtime.clock import BUSINESS_ZONE
 
 MOST_ROWS = 1_048_576
@@ -145,7 +145,7 @@ def _cell(value: object) -> str:
 
 
 def _text(value: str, style: int = 0) -> str:
-    safe = escape(_ILLEGAL.sub("", neutralise(value))[:LONGEST_TEXT])
+    safe = escape(literal(_ILLEGAL.sub("", neutralise(value))[:LONGEST_TEXT]))
     dress = f' s="{style}"' if style else ""
     return f'{dress} t="inlineStr"><is><t xml:space="preserve">{safe}</t></is></c>'
 

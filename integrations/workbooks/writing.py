@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell
+from openpyxl.cell.cell import ERROR_CODES, ILLEGAL_CHARACTERS_RE, Cell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
@@ -27,6 +27,7 @@ HEADER_ALIGNMENT = Alignment(vertical="center", wrap_text=True)
 # Excel's own limits.
 LONGEST_TEXT = 32_767
 LONGEST_NAME = 31
+_CODED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 FORBIDDEN_IN_NAME = re.compile(r"[\[\]:*?/\\]")
 
 ROWS_MEASURED = 200
@@ -68,7 +69,7 @@ def _write_sheet(book: Workbook, data: SheetData) -> None:
     sheet.freeze_panes = "A2"
     sheet.append(list(_header(sheet, data.headers)))
     for row in itertools.chain(first, rows):
-        sheet.append(row)
+        sheet.append([_unmistakable(sheet, value) for value in row])
 
 
 def _header(sheet: WriteOnlyWorksheet, headers: Sequence[str]) -> Iterator[Cell]:
@@ -76,6 +77,20 @@ def _header(sheet: WriteOnlyWorksheet, headers: Sequence[str]) -> Iterator[Cell]
         cell = WriteOnlyCell(sheet, value=str(_writable(header)))
         cell.font, cell.fill, cell.alignment = HEADER_FONT, HEADER_FILL, HEADER_ALIGNMENT
         yield cell
+
+
+def _unmistakable(sheet: WriteOnlyWorksheet, value: object) -> object:
+    """Return the value, and what would be taken for a spreadsheet's own error as the text that somebody wrote."""
+    if not isinstance(value, str) or value not in ERROR_CODES:
+        return value
+    cell = WriteOnlyCell(sheet, value=value)
+    cell.data_type = "s"
+    return cell
+
+
+def literal(text: str) -> str:
+    """Return text for a cell of an .xlsx file, in which "_x0041_" would be read as the character of that number."""
+    return _CODED.sub("_x005F_", text)
 
 
 def _widths(headers: Sequence[str], rows: list[list[object]]) -> Iterator[int]:
@@ -88,7 +103,7 @@ def _widths(headers: Sequence[str], rows: list[list[object]]) -> Iterator[int]:
 
 def _writable(value: object) -> object:
     if isinstance(value, str):
-        return neutralise(ILLEGAL_CHARACTERS_RE.sub("", value))[:LONGEST_TEXT]
+        return literal(neutralise(ILLEGAL_CHARACTERS_RE.sub("", value))[:LONGEST_TEXT])
     if isinstance(value, datetime):
         return value.astimezone(BUSINESS_ZONE).replace(tzinfo=None) if value.tzinfo else value
     if value is None or isinstance(value, bool | int | float | Decimal | date | time | timedelta):

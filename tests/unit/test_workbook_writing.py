@@ -69,12 +69,22 @@ def test_values_that_a_cell_cannot_hold_are_written_as_text() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "text", ["#N/A", "#REF!", "#DIV/0!", "_x0041_", "a_x000D_b", "_x005F_x0041_", "__x0041_", "_x41_"]
+)
+def test_what_somebody_wrote_is_neither_an_error_nor_a_code(text: str) -> None:
+    assert first_sheet(write_workbook([SheetData("S", ["h"], [[text]])]))[1] == [text]
+
+
 def test_a_workbook_needs_a_sheet() -> None:
     with pytest.raises(ValueError, match="at least one sheet"):
         write_workbook([])
 
 
-PRINTABLE = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\t\n"), min_size=1, max_size=40)
+# Text of blanks alone is nothing to whoever reads its cells.
+PRINTABLE = st.text(
+    st.characters(exclude_categories=("Cs", "Cc"), include_characters="\t\n"), min_size=1, max_size=40
+).filter(str.strip)
 CELLS = st.one_of(
     st.none(),
     PRINTABLE,
