@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from integrations.waha.sandbox import Hook, WahaSandbox, WahaSwitches
+from tests.processes import PATIENCE
 
 SECRET = "test-hook-key"
 
@@ -37,7 +38,7 @@ def plain_client(sandbox: WahaSandbox, *, key: str | None = "sandbox-key") -> ht
     """An HTTP client for a sandbox. It reads no certificates: that takes longer than most tests."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     headers = {"X-Api-Key": key} if key else {}
-    return httpx.Client(base_url=sandbox.url, headers=headers, verify=tls, trust_env=False)
+    return httpx.Client(base_url=sandbox.url, headers=headers, timeout=PATIENCE, verify=tls, trust_env=False)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 
 from integrations.waha.sandbox import WahaSandbox
 from integrations.waha.sandbox.identifiers import stanza_of
+from tests.processes import wait_until
 from tests.waha import plain_client, quick_sandbox
 
 CHAT = "27600000002@c.us"
@@ -177,6 +178,8 @@ class TestSessions:
         http.post("/api/sessions/default/stop")
         with pytest.raises(httpx.ReadTimeout):
             http.post("/api/sendText", json={"session": "default", "chatId": CHAT, "text": TEXT}, timeout=0.4)
+        # Who asked may have given up before the sandbox had waited for the session.
+        wait_until(lambda: sandbox.journal.matching(path_prefix="/api/sendText"), "the call is in the journal")
         [entry] = sandbox.journal.matching(path_prefix="/api/sendText")
         assert (entry.status, entry.fault, entry.handled) == (None, "hang", False)
 
@@ -204,10 +207,7 @@ class TestSessions:
         sandbox.switches.qr_seconds = 0
         http.post("/api/sessions/default/logout")
         assert sandbox.settle()
-        until = 200
-        while http.get("/api/sessions/default").json()["status"] != "FAILED":
-            until -= 1
-            assert until
+        wait_until(lambda: http.get("/api/sessions/default").json()["status"] == "FAILED", "the code has expired")
 
     def test_by_the_addresses_of_old(self, sandbox: WahaSandbox, http: httpx.Client) -> None:
         stopped = http.post("/api/sessions/stop", json={"name": "default"})

@@ -16,6 +16,7 @@ from integrations.waha.sandbox.hooks import sign
 from integrations.waha.sandbox.sender import HookSender
 from integrations.waha.sandbox.timetable import Timetable
 from runtime.clock import SystemClock
+from tests.processes import PATIENCE
 from tests.waha import SECRET, Receiver, hook_to, plain_client, quick_sandbox, receiving
 
 CHAT = "27600000002@c.us"
@@ -65,7 +66,7 @@ class TestEvents:
             assert event.headers["x-webhook-hmac-algorithm"] == "sha512"
             assert event.headers["user-agent"] == "WAHA/2026.9.2"
             assert event.headers["content-type"] == "application/json"
-            assert abs(int(event.headers["x-webhook-timestamp"]) - event.body["timestamp"]) < 5_000
+            assert abs(int(event.headers["x-webhook-timestamp"]) - event.body["timestamp"]) < 60_000
         assert len({event.headers["x-webhook-request-id"] for event in receiver.events}) == len(receiver.events)
 
     def test_gows_tells_the_server_s_level_by_our_own_message_only(
@@ -385,11 +386,13 @@ class TestFates:
     def test_told_of_before_the_answer(
         self, http: httpx.Client, control: WahaControl, receiver: Receiver, sandbox: WahaSandbox
     ) -> None:
-        sandbox.switches.ack_read_after = 0.3
         control.next_fate("early_acks")
+        # What comes in time does not come before the time goes on.
+        sandbox.timetable.stop()
         send(http, id=STANZA)
         assert receiver.levels() == [2]
         assert len(receiver.named("message.any")) == 1
+        sandbox.timetable.start()
         assert control.settle()
         assert receiver.levels() == [2, 3]
 
@@ -516,7 +519,7 @@ class TestControl:
                     assert control.settle()
             finally:
                 process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE) == 0
         [event] = receiver.named("message")
         assert event.headers["x-webhook-hmac"] == sign(SECRET, event.raw)
         assert event.body["engine"] == "NOWEB"

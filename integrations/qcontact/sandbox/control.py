@@ -73,7 +73,7 @@ class QContactControl(SandboxControl):
         """Send a webhook by itself; options: wrong_signature, age (seconds), copies, raw (a body that is no event)."""
         self._call("POST", "webhooks", json={"ticket_id": ticket_id, "event": event, **options})
 
-    def deliveries(self, *, patience: float = 10) -> list[dict[str, Any]]:
+    def deliveries(self, *, patience: float = 60) -> list[dict[str, Any]]:
         """Return every try to deliver a webhook, once all are through. Raises TimeoutError if that takes too long."""
         until = time.monotonic() + patience
         while True:

@@ -77,6 +77,7 @@ class WahaCore(Sandbox):
             under_lock=self._under_lock,
         )
         self.envelopes: OrderedDict[str, Told] = OrderedDict()
+        self._envelope_ids = identifiers.EnvelopeIds()
         self.started_at = self.now()
         self.sessions.move(self.sessions.add(Session(session)), "WORKING")
 
@@ -128,7 +129,7 @@ class WahaCore(Sandbox):
             return 0
         hooks = [hook for hook in self.hooks_of(session) if hook.wants(event)]
         moment = self.milliseconds()
-        envelope_id = identifiers.new_envelope_id(moment)
+        envelope_id = self._envelope_ids.new(moment)
         envelope = replies.envelope(
             event, payload, envelope_id=envelope_id, milliseconds=moment, session=session, switches=self.switches
         )

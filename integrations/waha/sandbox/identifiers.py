@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 
 PERSON, GROUP, HIDDEN, INNER = "@c.us", "@g.us", "@lid", "@s.whatsapp.net"
 CHAT_ID = re.compile(r"^[0-9][0-9-]{4,24}@(c\.us|g\.us|lid|s\.whatsapp\.net)$")
@@ -23,10 +24,19 @@ def new_app_stanza() -> str:
     return f"3A{os.urandom(9).hex().upper()}"
 
 
-def new_envelope_id(milliseconds: int) -> str:
-    """Return a fresh id for an event: `evt_` and a ULID of 26 small letters, so ids sort by time."""
-    number = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
-    return "evt_" + "".join(_LETTERS[(number >> shift) & 31] for shift in range(125, -1, -5))
+class EnvelopeIds:
+    """Ids for events: `evt_` and a ULID of 26 small letters. They sort as they were made, within a millisecond too."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def new(self, milliseconds: int) -> str:
+        """Return a fresh id for an event of that moment (milliseconds since 1970)."""
+        with self._lock:
+            fresh = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
+            number = self._last = max(fresh, self._last + 1)
+        return "evt_" + "".join(_LETTERS[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
 def message_id(chat_id: str, stanza: str, *, from_me: bool, participant: str | None = None) -> str:

@@ -16,7 +16,7 @@ from integrations.waha.sandbox.session_routes import SessionRoutes
 
 LOOK_EVERY = 0.02
 # How long an answer waits for events that are to be told before it.
-LONGEST_EARLY = 5.0
+LONGEST_EARLY = 30.0
 
 _FAULTS: dict[str, tuple[int, str]] = {
     "unauthorised": (401, "Unauthorized"),
