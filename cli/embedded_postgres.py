@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import shutil
 import signal
-import socket
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +13,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from cli.ports import free_port
 from cli.server_process import (
     POLL,
     EmbeddedServerError,
@@ -35,6 +35,7 @@ ROLE = "fibreflow"
 DATABASE = "fibreflow"
 OWN_SETTINGS = "fibreflow.conf"
 START_LIMIT = 120.0
+LEAVES_WITHIN = 5.0
 # What PostgreSQL says while the processes of a postmaster that was killed are still leaving.
 STILL_LEAVING = "pre-existing shared memory block"
 
@@ -127,8 +128,8 @@ class EmbeddedPostgres:
         self._ensure_database()
 
     def _goes(self, process: psutil.Process) -> bool:
-        """Tell whether a process that was there ends within two seconds by itself."""
-        deadline = time.monotonic() + 2
+        """Tell whether a process that was there ends by itself within a few seconds."""
+        deadline = time.monotonic() + LEAVES_WITHIN
         while not gone(process):
             if time.monotonic() > deadline:
                 return False
@@ -185,7 +186,7 @@ class EmbeddedPostgres:
     def _configure(self) -> None:
         settings = _SETTINGS.format(
             addresses="127.0.0.1" if self._tcp else "",
-            port=_free_port() if self._tcp else 5432,
+            port=free_port() if self._tcp else 5432,
             sockets=str(self._sockets).replace("'", "''"),
             durable="on" if self._durable else "off",
         )
@@ -237,10 +238,3 @@ class EmbeddedPostgres:
             connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(ROLE), sql.Literal(password)))
         self._password.touch(mode=0o600)
         self._password.write_text(password, encoding="utf-8")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -26,6 +26,8 @@ from cli.server_process import (
 )
 
 START_LIMIT = 60.0
+# How long after its start a server may be without a pid file.
+SEEN_WITHIN = 5.0
 DATABASES = 64
 
 _SETTINGS = """\
@@ -63,7 +65,8 @@ class EmbeddedRedis:
         while not self._answers():
             now = time.monotonic()
             # The daemon writes its pid file just after its parent has returned.
-            if now - began > START_LIMIT or (launched_at and now - launched_at > 2 and self._process() is None):
+            is_gone = launched_at and now - launched_at > SEEN_WITHIN and self._process() is None
+            if is_gone or now - began > START_LIMIT:
                 raise EmbeddedServerError(f"the embedded Redis did not start:\n{log_tail(self._log)}")
             # One that was killed a moment ago still looks alive until it is gone.
             if not launched_at and self._process() is None:

@@ -11,7 +11,7 @@ from cli.api_client import ApiClient
 from cli.console import notes, out
 from runtime.errors import FibreflowError
 
-FINISH_WITHIN = 120.0
+FINISH_WITHIN = 300.0
 LOOK_EVERY = 0.2
 
 

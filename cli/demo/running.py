@@ -18,6 +18,7 @@ from cli.api_client import ApiClient
 from cli.console import say
 from cli.demo.following import LOOK_EVERY, DemoFailed
 from cli.demo.sandboxes import Outside, outside
+from cli.ports import free_port
 from cli.system import connected, operator
 from runtime.settings import PREFIX, Settings, load_settings
 from ticketing import api_keys, sample_data
@@ -31,7 +32,7 @@ def running_system() -> Iterator[tuple[str, Outside]]:
     """Run `fibreflow up` and the sandboxes for as long as the demo lasts; its output goes to a file an error names."""
     settings = load_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    port = settings.api_port if _is_free(settings.api_port) else _free_port()
+    port = settings.api_port if _is_free(settings.api_port) else free_port()
     with outside(f"http://127.0.0.1:{port}") as sandboxes:
         environment = {**os.environ, **sandboxes.environment(), f"{PREFIX}API_PORT": str(port)}
         with _running(settings, environment, port) as address:
@@ -100,10 +101,3 @@ def signed_in(address: str) -> Iterator[ApiClient]:
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-    return number
