@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import hypothesis
 import pytest
 import redis
 
-from cli.embedded import EmbeddedServers
 from cli.main import main
 from cli.system import environment_of
 from runtime.clock import Clock, SystemClock
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from integrations.qcontact.sandbox import QContactSandbox
     from integrations.waha.sandbox import WahaSandbox
     from jobs.platform import Platform
+
+# How long an example takes tells of the machine, not of the rule.
+hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 class Said(NamedTuple):
@@ -171,15 +175,6 @@ def command(
 
     yield run
     signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture
-def private_servers(tmp_path: Path) -> Iterator[EmbeddedServers]:
-    """A PostgreSQL and a Redis that only this test uses, to be killed, emptied and restarted at will."""
-    with EmbeddedServers(
-        load_settings({}, environment="test", data_dir=tmp_path / "data"), tcp=True, durable=False
-    ) as servers:
-        yield servers
 
 
 @pytest.fixture

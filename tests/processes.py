@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,10 +15,11 @@ from typing import Self
 
 import psutil
 
+from cli.server_process import gone
 from runtime.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 60.0
+PATIENCE = 120.0
 LOOK_EVERY = 0.02
 
 
@@ -44,14 +44,6 @@ def environment_of(settings: Settings, **more: str) -> dict[str, str]:
         if value is not None
     }
     return {**os.environ, **{PREFIX + name.upper(): value for name, value in values.items()}, **more}
-
-
-def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Processes:
@@ -123,4 +115,4 @@ class Processes:
 
 def children_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """Return the living children of a process."""
-    return [child for child in psutil.Process(process.pid).children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in psutil.Process(process.pid).children() if not gone(child)]

@@ -19,7 +19,7 @@ from workers.settler import Settler
 if TYPE_CHECKING:
     from jobs.platform import Platform
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 
 
 def run_jobs(platform: Platform) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from workers.runner import Runner
 from workers.settler import Settler
 
 Row = dict[str, Any]
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @contextmanager
@@ -60,7 +60,7 @@ class StandIn:
                 version="0",
                 queues=list(queues),
                 threads=1,
-                heartbeat_interval=1.0,
+                heartbeat_interval=600,
             )
 
     def claim(self, ids: Iterable[UUID]) -> list[Claim]:

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from tests.factories.attachments import PDF, draw
 from tests.factories.weekly import weekly_row, weekly_workbook
 from tests.wire import Call
 
 INVALID = "VALIDATION_ERROR"
 CRON_SECRET = "a-cron-secret"
+# What must lie ahead, and not too far.
+NEXT_YEAR = datetime.now(UTC).year + 1
 
 # What the contract lists.
 ROUTES = """
@@ -142,7 +146,8 @@ RISKS = (
     Call("POST /tickets/{ready}/risk-acceptance", 201, shape="Risk", says="created successfully", body=RISK,
         equal={"status": "active", "requires_followup": True, "accepted_by": "{qa}"}, keep="risk"),
     Call("POST /tickets/{ready}/risk-acceptance", 201, shape="Risk", body=RISK | {"conditions": "Label within a week",
-        "risk_expiry_date": "2027-03-01T00:00:00.000Z", "requires_followup": False, "followup_date": "2027-02-01"},
+        "risk_expiry_date": f"{NEXT_YEAR}-03-01T00:00:00.000Z", "requires_followup": False,
+        "followup_date": f"{NEXT_YEAR}-02-01"},
         keep="other_risk"),
     Call("POST /tickets/{ready}/risk-acceptance", 422, INVALID, body={},
         beside="error.details=risk_type:str risk_description:str accepted_by:str"),

@@ -14,7 +14,7 @@ import psycopg
 from jobs.platform import Platform
 from runtime.settings import Settings
 from tests.job_kinds import Effect, effect
-from tests.processes import Processes, wait_until
+from tests.processes import PATIENCE, Processes, wait_until
 from tests.stand_in import enqueue_many, fetch, platform_for_tests
 
 # Quick to notice a death, for tests that do not measure how long that takes.
@@ -26,6 +26,8 @@ QUICK: dict[str, Any] = {
     "scheduler_relay_interval": 0.5,
     "scheduler_rescue_interval": 0.5,
 }
+# For tests in which nobody dies: a worker that a busy machine keeps from giving signs of life is not lost.
+NOBODY_DIES: dict[str, Any] = {"worker_lost_after": 60.0}
 
 
 class System:
@@ -34,7 +36,7 @@ class System:
     def __init__(self, platform: Platform, processes: Processes) -> None:
         self.platform = platform
         self.processes = processes
-        self._give_up_at = time.monotonic() + 120
+        self._give_up_at = time.monotonic() + 600
 
     def enqueue(self, how_many: int, milliseconds: int = 50) -> list[UUID]:
         """Enqueue jobs that each take effect once they have run for so long."""
@@ -72,7 +74,7 @@ class System:
         statement = "select state, count(*) as jobs from jobs where schedule_name is null group by 1"
         return {row["state"]: row["jobs"] for row in self.ask(statement)}
 
-    def wait_for_completion(self, how_many: int, seconds: float = 60) -> float:
+    def wait_for_completion(self, how_many: int, seconds: float = PATIENCE) -> float:
         """Wait until all jobs that were enqueued are complete; return how many seconds that took."""
         complete = {"completed": how_many}
         return self.wait(lambda: self.states_of_enqueued() == complete, f"{how_many} jobs complete", seconds)
@@ -82,7 +84,11 @@ class System:
         alive = "select count(*) from workers where role = 'worker' and heartbeat_at > started_at"
         self.wait(lambda: self.number(alive) >= how_many, f"{how_many} workers are up")
 
-    def wait(self, condition: Any, what: str, seconds: float = 60) -> float:
+    def wait_for_scheduler(self) -> None:
+        """Wait until a scheduler has begun."""
+        self.wait(lambda: "scheduler_started" in self.processes.log(), "a scheduler is up")
+
+    def wait(self, condition: Any, what: str, seconds: float = PATIENCE) -> float:
         """Wait for a condition; when it does not come true, say how things are and what the processes logged."""
         try:
             return wait_until(condition, what, seconds)

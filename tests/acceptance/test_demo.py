@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cli.ports import free_port
 from runtime.settings import PREFIX
 
 pytestmark = pytest.mark.acceptance
@@ -50,11 +50,8 @@ NOTICES = (
 
 
 def demo(data: Path) -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {**os.environ, PREFIX + "DATA_DIR": str(data), PREFIX + "API_PORT": str(port)}
-    ran = subprocess.run([FIBREFLOW, "demo"], env=environment, capture_output=True, text=True, timeout=240)
+    environment = {**os.environ, PREFIX + "DATA_DIR": str(data), PREFIX + "API_PORT": str(free_port())}
+    ran = subprocess.run([FIBREFLOW, "demo"], env=environment, capture_output=True, text=True, timeout=900)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import psycopg
 import pytest
 
 from admin_api.app import create_app
+from cli.ports import free_port
 from cli.system import environment_of
 from jobs.kinds import import_drops, import_weekly_report
 from jobs.platform import Platform
@@ -49,7 +49,7 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = {pool}
 max_client_conn = 200
-query_wait_timeout = 30
+query_wait_timeout = 120
 """
 LEFT_BEHIND = """
 select
@@ -69,13 +69,6 @@ def program() -> str:
     if found is None:
         pytest.skip("pgbouncer is not installed (Debian, Ubuntu: apt-get install pgbouncer)")
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
@@ -117,10 +110,10 @@ def pooled_url(test_servers: TestServers) -> Iterator[str]:
 
 
 def wait_for(url: str, pooler: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while True:
         try:
-            psycopg.connect(url, connect_timeout=2).close()
+            psycopg.connect(url, connect_timeout=20).close()
         except psycopg.OperationalError:
             assert pooler.poll() is None, log.read_text(encoding="utf-8")
             assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
@@ -186,9 +179,9 @@ def test_units_of_work_jobs_and_requests_share_the_pool(platform: Platform, pool
     run_jobs(platform)
     assert [job_row(platform, job)["state"] for job in (imported.id, weekly.job.id)] == ["completed"] * 2
 
-    client = create_app(platform=platform).test_client()
+    app = create_app(platform=platform)
     with ThreadPoolExecutor(8) as many:
-        answers = list(many.map(lambda key: client_get(client, key), keys))
+        answers = list(many.map(lambda key: client_get(app.test_client(), key), keys))
     assert answers == [200] * 40
     assert left_behind(pooled_url) == [(0, 0, 0, 0, 0)] * POOL
 
@@ -197,6 +190,13 @@ def client_get(client: object, key: str) -> int:
     answer = client.get("/api/ticketing/tickets", headers={"X-API-Key": key})  # type: ignore[attr-defined]
     status: int = answer.status_code
     return status
+
+
+def are_up(platform: Platform) -> bool:
+    """Whether a worker and a scheduler are there: what has only just been started cannot leave in order."""
+    with platform.read() as connection:
+        rows = connection.execute("select distinct role from workers where heartbeat_at > started_at").fetchall()
+    return {row["role"] for row in rows} == {"worker", "scheduler"}
 
 
 def test_real_processes_work_through_the_pooler(platform: Platform, pooled_url: str, tmp_path: Path) -> None:
@@ -209,13 +209,13 @@ def test_real_processes_work_through_the_pooler(platform: Platform, pooled_url: 
         try:
             with platform.begin(SYSTEM) as unit:
                 job = import_drops.submit(unit, platform.settings, register_workbook(), "drops.xlsx")
-            deadline = time.monotonic() + 60
-            while job_row(platform, job.id)["state"] != "completed":
+            deadline = time.monotonic() + 120
+            while job_row(platform, job.id)["state"] != "completed" or not are_up(platform):
                 assert time.monotonic() < deadline, (tmp_path / "log").read_text(encoding="utf-8")[-3000:]
                 time.sleep(0.1)
         finally:
             for process in processes:
                 process.terminate()
-            codes = [process.wait(40) for process in processes]
+            codes = [process.wait(120) for process in processes]
     assert codes == [0, 0], (tmp_path / "log").read_text(encoding="utf-8")
     assert left_behind(pooled_url) == [(0, 0, 0, 0, 0)] * POOL

@@ -11,7 +11,7 @@ import pytest
 
 from jobs import operations
 from runtime.settings import Settings
-from tests.acceptance.system import QUICK, System, system
+from tests.acceptance.system import NOBODY_DIES, QUICK, System, system
 from tests.job_kinds import Effect, Scene, Steps, endless, limited, rated, scene, steps
 from tests.stand_in import attempts_of, effects_of, enqueue, enqueue_many, fetch, job_row
 from ticketing.people import SYSTEM
@@ -54,7 +54,7 @@ def test_progress_and_log_lines_can_be_read_while_a_job_runs(settings: Settings,
 
 
 def test_a_body_past_its_time_limit_is_interrupted_and_the_worker_goes_on(settings: Settings, logs: Path) -> None:
-    with system(settings, logs, **QUICK | {"worker_threads": 1}) as it:
+    with system(settings, logs, **QUICK | NOBODY_DIES | {"worker_threads": 1}) as it:
         it.processes.workers(1)
         it.processes.scheduler()
         job_id = enqueue(it.platform, endless)
@@ -80,7 +80,7 @@ def test_a_job_for_later_starts_when_its_time_has_come(settings: Settings, logs:
 
 
 def test_a_kinds_concurrency_limit_holds_over_all_workers(settings: Settings, logs: Path) -> None:
-    with system(settings, logs, **QUICK) as it:
+    with system(settings, logs, **QUICK | NOBODY_DIES) as it:
         ids = enqueue_many(it.platform, limited, [Effect(milliseconds=50)] * 30)
         it.processes.scheduler()
         it.processes.workers(2)
@@ -102,13 +102,15 @@ def most_at_once(it: System) -> int:
 
 
 def test_a_kinds_rate_holds_over_all_workers(settings: Settings, logs: Path) -> None:
-    with system(settings, logs, **QUICK) as it:
+    with system(settings, logs, **QUICK | NOBODY_DIES) as it:
         ids = enqueue_many(it.platform, rated, [Effect()] * 6)
         it.processes.scheduler()
         it.processes.workers(2)
         it.wait_for_completion(6)
         it.assert_each_effect_exactly_once(ids)
-        slots = [row["at"] for row in it.ask("select started_at as at from jobs order by 1")]
-        assert slots[-1] - slots[0] > timedelta(seconds=4)
-        assert sum(later - sooner < timedelta(seconds=0.2) for sooner, later in pairwise(slots)) <= 1
+        first, *put_off = it.ask("select claimed_at, scheduled_at, started_at, snoozes from jobs order by scheduled_at")
+        assert [row["snoozes"] for row in (first, *put_off)] == [0, 1, 1, 1, 1, 1]
+        slots = [first["claimed_at"], *(row["scheduled_at"] for row in put_off)]
+        assert min(later - sooner for sooner, later in pairwise(slots)) >= timedelta(seconds=1)
+        assert all(row["started_at"] >= row["scheduled_at"] for row in put_off), "nobody starts before its turn"
         assert it.number("select max(attempt) from jobs") == 1, "waiting for a start burns no attempt"

@@ -105,7 +105,7 @@ def test_a_leader_that_leaves_hands_over_at_once(settings: Settings, logs: Path)
         first = leader(it, schedulers)
         due = plan(it, ticks=20, seconds=4)
         it.wait(lambda: fired(it) >= 5, "the leader fires")
-        it.processes.end(first, seconds=30)
+        it.processes.end(first)
         assert first.returncode == 0
         leader(it, [process for process in schedulers if process is not first])
         assert_each_tick_ran_once(it, due)

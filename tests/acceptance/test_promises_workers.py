@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.server_process import gone
 from runtime.settings import MEGABYTE, Settings
-from tests.acceptance.system import QUICK, System, system
+from tests.acceptance.system import NOBODY_DIES, QUICK, System, system
 from tests.job_kinds import Hunger, Last, Stall, hungry, last, stall
 from tests.processes import children_of
 from tests.stand_in import attempts_of, effects_of, enqueue, enqueue_many, job_row
@@ -58,19 +59,21 @@ def test_workers_whose_supervisor_was_killed_end_by_themselves(settings: Setting
         orphans = children_of(workers)
         workers.kill()
         workers.wait(10)
-        it.wait(lambda: not any(orphan.is_running() for orphan in orphans), "the orphans have ended")
+        it.wait(lambda: all(gone(orphan) for orphan in orphans), "the orphans have ended")
         assert it.number("select count(*) from workers where stopped_at is null") == 0, "they said goodbye"
 
 
 def test_sigterm_of_everything_under_load_loses_nothing_and_burns_no_attempt(settings: Settings, logs: Path) -> None:
-    with system(settings, logs, **QUICK) as it:
-        ids = it.enqueue(400)
+    with system(settings, logs, **QUICK | NOBODY_DIES | {"worker_grace": 40.0}) as it:
         everything = [it.processes.scheduler(), it.processes.workers(2)]
+        it.wait_for_scheduler()
+        it.wait_for_workers(2)
+        ids = it.enqueue(400, milliseconds=150)
         it.wait_for_effects(40)
         for process in everything:
             process.send_signal(signal.SIGTERM)
         told = time.monotonic()
-        codes = [process.wait(60) for process in everything]
+        codes = [process.wait(120) for process in everything]
         assert time.monotonic() - told < it.platform.settings.worker_grace
         assert codes == [0, 0], it.processes.log()
         states = it.states()
@@ -92,7 +95,7 @@ def test_a_job_that_outlasts_the_grace_period_is_handed_back(settings: Settings,
         )
         workers = it.processes.workers(1)
         it.wait((tmp_path / "reached").exists, "the job has written its effect")
-        it.processes.end(workers, seconds=30)
+        it.processes.end(workers)
         row = job_row(it.platform, job_id)
         assert (row["state"], row["attempt"]) == ("available", 0)
         assert attempts_of(it.platform, job_id)[0]["outcome"] == "handed_back"
@@ -127,7 +130,8 @@ def test_a_stalled_workers_late_completion_is_refused_and_its_writes_are_rolled_
 
 
 def test_a_worker_over_its_memory_limit_is_replaced_without_losing_a_job(settings: Settings, logs: Path) -> None:
-    with system(settings, logs, **QUICK | {"worker_threads": 1, "worker_memory_limit": 220 * MEGABYTE}) as it:
+    limits = {"worker_threads": 1, "worker_memory_limit": 220 * MEGABYTE}
+    with system(settings, logs, **QUICK | NOBODY_DIES | limits) as it:
         it.processes.scheduler()
         workers = it.processes.workers(1)
         it.wait_for_workers(1)
@@ -145,7 +149,7 @@ def test_workers_leave_when_they_cannot_work_with_the_schema(
     with system(settings, logs) as it:
         wrong = {"FIBREFLOW_DATABASE_URL": empty_database_url}
         processes = [it.processes.workers(2, **wrong), it.processes.scheduler(**wrong)]
-        assert [process.wait(60) for process in processes] == [2, 2]
+        assert [process.wait(120) for process in processes] == [2, 2]
         assert it.processes.log().count("fibreflow migrate") >= 2
 
 

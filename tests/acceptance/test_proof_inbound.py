@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cli.ports import free_port
 from integrations.qcontact.mapping import to_case
 from integrations.qcontact.sandbox import QContactControl, findings
 from integrations.qcontact.wire import read_case
@@ -27,7 +28,6 @@ from tests.acceptance.outside_world import (
     qcontact_at,
 )
 from tests.acceptance.system import System, system
-from tests.processes import free_port
 from tests.stand_in import enqueue, enqueue_many, job_row
 from ticketing.qcontact_sync.cases import Case
 from ticketing.qcontact_sync.rules import OWNED, said_by

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cli.ports import free_port
 from integrations.waha.sandbox import WahaControl
 from jobs.kinds.reconcile_notices import reconcile_notices
 from jobs.kinds.send_notice import SendNotice, send_notice
@@ -29,7 +30,6 @@ from tests.acceptance.outside_world import (
 )
 from tests.acceptance.system import System, system
 from tests.factories.notices_sending import make_notice
-from tests.processes import free_port
 from tests.stand_in import enqueue, enqueue_many, job_row
 from ticketing.notices import holds
 from ticketing.notices.compliance import compliance

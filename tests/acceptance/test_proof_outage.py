@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from cli.ports import free_port
 from integrations.qcontact.mapping import to_case
 from integrations.qcontact.sandbox import QContactControl, findings
 from integrations.qcontact.wire import read_case
@@ -21,11 +22,10 @@ from jobs.kinds.send_notice import SendNotice, send_notice
 from jobs.kinds.sync_qcontact import sync_qcontact
 from runtime.settings import Settings
 from tests.acceptance.outside_world import LONG, hours_pass, paced, qcontact, qcontact_at, waha, waha_at
-from tests.acceptance.system import System, system
+from tests.acceptance.system import NOBODY_DIES, System, system
 from tests.factories.access import make_api_key
 from tests.factories.notices_sending import make_notice
 from tests.factories.tickets import make_actor
-from tests.processes import free_port
 from tests.stand_in import enqueue, enqueue_many
 from ticketing import tickets
 from ticketing.people import SYSTEM
@@ -74,7 +74,7 @@ class Day:
 def running(settings: Settings, logs: Path) -> Iterator[Day]:
     """Everything as it runs in an installation, its services outside included."""
     ports = [free_port() for _ in range(3)]
-    values = {**qcontact_at(ports[0]), **waha_at(ports[1])}
+    values = {**qcontact_at(ports[0]), **waha_at(ports[1]), **NOBODY_DIES}
     with (
         system(paced(settings, **values), logs, worker_threads=4) as it,
         qcontact(it.processes, ports[0]) as crm,

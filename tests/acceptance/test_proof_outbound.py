@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from cli.ports import free_port
 from integrations.qcontact.mapping import to_case
 from integrations.qcontact.sandbox import QContactControl, findings
 from integrations.qcontact.wire import read_case
@@ -31,7 +32,6 @@ from tests.acceptance.outside_world import (
 )
 from tests.acceptance.system import System, system
 from tests.factories.tickets import make_actor
-from tests.processes import free_port
 from tests.stand_in import enqueue, job_row
 from ticketing import tickets
 from ticketing.notes import service as notes

@@ -17,6 +17,8 @@ import psutil
 import pytest
 
 from cli.embedded import EmbeddedServers
+from cli.ports import free_port
+from cli.server_process import gone
 from runtime.settings import PREFIX, load_settings
 from tests.factories.drops import register_workbook
 
@@ -28,10 +30,8 @@ FIBREFLOW = Path(sys.executable).parent / "fibreflow"
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """A system of its own: embedded servers in the test's folder, a free port, one small worker."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    mine = {"DATA_DIR": str(tmp_path / "data"), "API_PORT": str(port), "WORKER_PROCESSES": "1", "WORKER_GRACE": "5"}
+    port = str(free_port())
+    mine = {"DATA_DIR": str(tmp_path / "data"), "API_PORT": port, "WORKER_PROCESSES": "1", "WORKER_GRACE": "5"}
     return {**os.environ, **{PREFIX + name: value for name, value in mine.items()}}
 
 
@@ -46,7 +46,7 @@ def up(environment: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen
     EmbeddedServers(load_settings({}, data_dir=tmp_path / "data")).stop_for_all()
 
 
-def until(condition: Callable[[], bool], process: subprocess.Popen[bytes], out: Path, seconds: float = 120) -> None:
+def until(condition: Callable[[], bool], process: subprocess.Popen[bytes], out: Path, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, "it ended:\n" + out.read_text(encoding="utf-8")[-4000:]
@@ -68,7 +68,7 @@ def listens(port: int) -> bool:
 
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([FIBREFLOW, *arguments], env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run([FIBREFLOW, *arguments], env=environment, capture_output=True, text=True, timeout=300)
 
 
 def family(process: subprocess.Popen[bytes], folder: Path) -> list[psutil.Process]:
@@ -107,8 +107,8 @@ def test_everything_runs_and_stops(up: subprocess.Popen[bytes], environment: dic
     assert "Is it running already?" in second.stderr
 
     up.send_signal(signal.SIGTERM)
-    assert up.wait(30) == 0
-    assert [one for one in everything if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+    assert up.wait(120) == 0
+    assert [one for one in everything if not gone(one)] == []
 
 
 def test_a_kill_leaves_a_system_that_starts_again(
@@ -117,7 +117,7 @@ def test_a_kill_leaves_a_system_that_starts_again(
     until(lambda: ready(environment), up, tmp_path / "out")
     up.kill()
     up.wait()
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     while listens(int(environment["FIBREFLOW_API_PORT"])):
         assert time.monotonic() < deadline, "the API outlived its supervisor"
         time.sleep(0.1)

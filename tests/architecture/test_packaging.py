@@ -149,7 +149,8 @@ def test_package_data_covers_every_file() -> None:
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
         if path.is_file()
-        and path.suffix not in {".py", ".pyc"}
+        and path.suffix != ".py"
+        and "__pycache__" not in path.parts
         and not any(path.relative_to(ROOT / package).match(pattern) for pattern in data.get(package, []))
     ]
     assert forgotten == []

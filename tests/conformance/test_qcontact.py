@@ -16,6 +16,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from cli.ports import free_port
 from integrations.outside import (
     NoAnswer,
     NotAllowed,
@@ -35,7 +36,7 @@ from integrations.qcontact.wire import WireCase
 from runtime.settings import Settings, load_settings
 from tests.conformance.real import endpoints, reachable, values_for
 from tests.factories.qcontact import renew
-from tests.processes import free_port
+from tests.processes import wait_until
 
 Connect = Callable[..., QContactClient]
 STRANGE_ID = "21999999999999"
@@ -78,7 +79,7 @@ def connect(sandbox: QContactSandbox) -> Iterator[Connect]:
 
 
 def settings_for(sandbox: QContactSandbox, **changes: Any) -> Settings:
-    return load_settings({}, **{**sandbox.settings_values, "qcontact_timeout": 5.0, **changes})
+    return load_settings({}, **{**sandbox.settings_values, "qcontact_timeout": 30.0, **changes})
 
 
 @pytest.fixture(scope="module", params=endpoints("qcontact"))
@@ -397,11 +398,12 @@ class TestFailures:
     def test_it_waits_for_so_long_and_no_longer(
         self, sandbox: QContactSandbox, connect: Connect, case_id: str, fault: str
     ) -> None:
-        client = connect(qcontact_timeout=0.3)
+        client = connect(qcontact_timeout=2.0)
         client.me()
         sandbox.faults.next(fault, method="PATCH")
         with pytest.raises(NoAnswer):
             client.update_case(case_id, {"status": "Solved"})
+        wait_until(lambda: sandbox.journal.matching(method="PATCH"), "the call has come in")
         (entry,) = sandbox.journal.matching(method="PATCH")
         assert bool(entry.facts.get("changed")) == (fault == "slow")
 

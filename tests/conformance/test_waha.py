@@ -16,6 +16,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from cli.ports import free_port
 from integrations.outside import (
     NoAnswer,
     NotSetUp,
@@ -34,7 +35,7 @@ from integrations.waha.sandbox import WahaSandbox
 from integrations.waha.sandbox.chats import Media
 from runtime.settings import Settings, load_settings
 from tests.conformance.real import endpoints, reachable, values_for
-from tests.processes import free_port
+from tests.processes import wait_until
 from tests.waha import Receiver, hook_to, quick_sandbox, receiving
 
 CHAT = "27600000002@c.us"
@@ -315,10 +316,11 @@ class TestFailures:
 
     def test_an_answer_that_does_not_come(self, waha_sandbox: WahaSandbox, client: WahaClient) -> None:
         waha_sandbox.faults.next("slow", path="/api/sendText")
-        client._send_timeout = httpx.Timeout(0.3)
+        client._send_timeout = httpx.Timeout(2.0)
         with pytest.raises(NoAnswer):
             client.send_text(CHAT, TEXT)
         # It left all the same: whoever repeats this without a look sends it twice.
+        wait_until(waha_sandbox.chats.received, "it has arrived")
         assert len(waha_sandbox.chats.received()) == 1
 
     def test_nobody_listens(self, connect: Connect) -> None:

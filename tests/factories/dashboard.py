@@ -38,13 +38,14 @@ class Chance:
     def make(self) -> None:
         """Make up to twenty tickets by one statement."""
         due = self._dice.choice(["null::timestamptz", "r.at + interval '2 days'", "r.at + interval '9 days'"])
+        owners = [self._dice.choice(self.projects), self._dice.choice(self.people)]
+        reported = [self.now - self._dice.random() * timedelta(days=9) for _ in range(self._dice.randint(1, 20))]
         self.connection.execute(
             f"insert into tickets (source, ticket_type, title, project_id, assigned_to, reported_at, sla_due_at,"
             f" sla_next_check_at, fault_cause)"
             f" select 'ad_hoc', 'incident', 'By chance', %s, %s, r.at, {due}, {due} - interval '1 day', 'unknown'"
-            f" from (select %s::timestamptz - random() * interval '9 days' as at"
-            f" from generate_series(1, %s::integer)) as r",
-            [self._dice.choice(self.projects), self._dice.choice(self.people), self.now, self._dice.randint(1, 20)],
+            f" from unnest(%s::timestamptz[]) as r (at)",
+            [*owners, reported],
         )
 
     def move(self) -> None:

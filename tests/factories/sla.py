@@ -24,7 +24,6 @@ ZONE = ZoneInfo("Africa/Johannesburg")
 MONDAY = datetime(2026, 11, 23, 10, tzinfo=ZONE)
 FRIDAY = datetime(2026, 11, 27, 18, tzinfo=ZONE)
 HOUR = timedelta(hours=1)
-WAIT = 20
 
 
 def create(platform: Platform, actor: Actor = SYSTEM, **fields: Any) -> Row:

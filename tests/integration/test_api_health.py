@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from admin_api import measures
 from admin_api.app import create_app
 from jobs.broker import Wire
+from runtime.settings import Settings
 from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import insert
@@ -21,6 +22,12 @@ from tests.factories.access import client_as, client_with
 
 if TYPE_CHECKING:
     from jobs.platform import Platform
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Settings by which a worker that gave one sign of life is alive for as long as a test lasts."""
+    return settings.model_copy(update={"worker_lost_after": 300.0})
 
 
 def make_job(connection: Connection, **columns: Any) -> dict[str, Any]:
@@ -216,7 +223,10 @@ def test_attempts_grow_histograms_each_counted_once(
     assert value(read(app, platform), "fibreflow_job_attempts_total", outcome="done", **labels) == 2
 
 
-def test_readings_close_together_ask_the_ledger_once(app: Flask, platform: Platform) -> None:
+def test_readings_close_together_ask_the_ledger_once(
+    app: Flask, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measures, "READ_EVERY", 600.0)
     assert value(read(app, platform), "fibreflow_jobs", queue="tickets", state="available") is None
     with platform.read() as connection:
         make_job(connection)

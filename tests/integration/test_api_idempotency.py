@@ -22,6 +22,7 @@ from admin_api.responses import success
 from tests.clocks import FixedClock
 from tests.factories import make_user
 from tests.factories.access import client_as
+from tests.races import wait_until_somebody_waits
 from ticketing import idempotency
 from ticketing.errors import AlreadyExists
 
@@ -153,20 +154,9 @@ def race(client_of: Callable[[], FlaskClient], query: str, platform: Platform) -
         first = pool.submit(post, client_of(), "k-1", query=query)
         assert _started.wait(WAIT)
         second = pool.submit(post, client_of(), "k-1", query=query)
-        wait_for_a_waiter(platform)
+        wait_until_somebody_waits(platform)
         _go_on.set()
         return first.result(WAIT), second.result(WAIT)
-
-
-def wait_for_a_waiter(platform: Platform) -> None:
-    pause = threading.Event()
-    for _ in range(WAIT * 100):
-        with platform.read() as connection:
-            row = connection.execute("select count(*) as n from pg_locks where not granted").fetchone()
-        if row is not None and row["n"]:
-            return
-        pause.wait(0.01)
-    raise AssertionError("the duplicate did not wait for the first request")
 
 
 def test_of_two_at_once_one_does_the_work_and_the_other_waits_for_its_answer(app: Flask, platform: Platform) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,18 +16,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from cli.ports import free_port
 from runtime.settings import Settings
 from tests.factories.access import make_api_key
-from tests.processes import ROOT, environment_of, wait_until
+from tests.processes import PATIENCE, ROOT, environment_of, wait_until
+from tests.races import somebody_waits
 
 if TYPE_CHECKING:
     from jobs.platform import Platform
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 class Server:
@@ -78,7 +73,7 @@ def server(settings: Settings, tmp_path: Path) -> Iterator[Server]:
 
 def test_it_serves_threads_logs_json_and_stops_when_told(server: Server, platform: Platform) -> None:
     key = make_api_key(platform, "viewer")
-    with httpx.Client(base_url=server.address, headers={"X-API-Key": key}, trust_env=False) as client:
+    with httpx.Client(base_url=server.address, headers={"X-API-Key": key}, timeout=30, trust_env=False) as client:
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: client.get("/api/ticketing/queues"), range(16)))
         assert {answer.status_code for answer in answers} == {200}
@@ -118,11 +113,6 @@ def test_a_request_that_waits_is_answered_before_it_stops(server: Server, platfo
     assert server.process.wait(30) == 0
 
 
-def somebody_waits(platform: Platform) -> bool:
-    with platform.read() as connection:
-        return connection.execute("select from pg_locks where not granted").fetchone() is not None
-
-
 def accepts(server: Server) -> bool:
     try:
         return httpx.get(f"{server.address}/healthz", timeout=1, trust_env=False).is_success
@@ -136,5 +126,5 @@ def test_it_refuses_a_foreign_schema_and_names_the_command(
     with platform.read() as connection:
         connection.execute("delete from schema_migrations where name = (select max(name) from schema_migrations)")
     server = Server(settings, tmp_path)
-    assert server.process.wait(30) != 0
+    assert server.process.wait(PATIENCE) != 0
     assert "fibreflow migrate" in server.log_file.read_text(encoding="utf-8")

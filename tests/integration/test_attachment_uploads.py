@@ -188,14 +188,14 @@ class TestThroughABucket:
         photo = draw()
         place = announce(client, url, photo)
         assert place["url"].startswith(f"http://127.0.0.1:{bucket.server_port}/")
-        assert httpx.put(place["url"], content=photo).status_code == 200
+        assert httpx.put(place["url"], content=photo, timeout=WAIT).status_code == 200
         data = client.post(place["confirm_url"]).get_json()["data"]
         assert client_with(app).get(data["storage_url"]).data == photo
         assert sorted(key.partition("/")[0] for key in bucket.files) == ["attachments", "uploads"]
 
     def test_more_than_was_announced_is_not_read(self, client: FlaskClient, url: str, bucket: Bucket) -> None:
         place = announce(client, url, draw())
-        assert httpx.put(place["url"], content=bytes(11 * 1024 * 1024)).status_code == 200
+        assert httpx.put(place["url"], content=bytes(11 * 1024 * 1024), timeout=WAIT).status_code == 200
         assert client.post(place["confirm_url"]).status_code == 422
 
     def test_a_form_goes_there_too(self, client: FlaskClient, url: str, technician: Actor, bucket: Bucket) -> None:

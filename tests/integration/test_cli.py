@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +19,7 @@ from cli.system import environment_of, operator
 from integrations.workbooks import SheetData, write_workbook
 from runtime.settings import Settings, load_settings
 from tests.factories.drops import register_workbook
-from tests.running import job_row, run_jobs
+from tests.running import job_row, jobs_running, run_jobs
 from ticketing import api_keys
 from ticketing.api_keys import ApiKey
 
@@ -178,16 +176,8 @@ def test_a_followed_register_names_the_label_that_comes_twice(
 ) -> None:
     register = tmp_path / "twice.xlsx"
     register.write_bytes(register_workbook({}, {}))
-
-    def work() -> None:
-        deadline = time.monotonic() + 30
-        while not run_jobs(platform) and time.monotonic() < deadline:
-            threading.Event().wait(0.05)
-
-    worker = threading.Thread(target=work)
-    worker.start()
-    said = command("import", "drops", str(register), "--follow")
-    worker.join()
+    with jobs_running(platform):
+        said = command("import", "drops", str(register), "--follow")
     assert said.code == 0, said.err
     assert re.search(r"duplicate: row 3 repeats DR\d+ of row 2", said.out)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from cli import checks
+from cli import checks, reach
 from cli.findings import Finding
 from integrations.qcontact.sandbox import EMAIL, PASSWORD, QUEUE, QContactSandbox
 from runtime.settings import Settings, load_settings
@@ -29,6 +29,13 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Stay silent."""
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for answers that are certain to come, however slowly."""
+    for module in (checks, reach):
+        monkeypatch.setattr(module, "ANSWER_WITHIN", 60.0)
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.clocks import FixedClock
 from tests.console import open_console, text_of
 from tests.factories import make_contractor, make_project, make_ticket
 from tests.factories.access import make_api_key
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 FAULTS = "/console/faults"
 SLA = "/console/sla"
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(datetime(2026, 11, 20, 10, tzinfo=UTC))
 
 
 @pytest.fixture

@@ -228,7 +228,7 @@ REFUSED: list[tuple[bytes, str, dict[str, str], int, str]] = [
 
 def test_what_cannot_be_taken_in_shows_the_form_again_with_why(manager: FlaskClient, platform: Platform) -> None:
     for data, filename, said, status, why in REFUSED:
-        answer = upload(manager, data, filename, year="2025", **said)
+        answer = upload(manager, data, filename, **{"year": "2025", "week_number": "10"} | said)
         assert answer.status_code == status, text(answer)
         assert why in text(answer)
         # What had been typed is still there.

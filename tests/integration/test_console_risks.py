@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.clocks import FixedClock
 from tests.console import open_console, send
 from tests.factories import Row, make_project, make_ticket, make_user
 from tests.factories.access import make_api_key
@@ -53,6 +54,7 @@ def test_without_any_the_list_says_so(lead: FlaskClient) -> None:
 
 
 def test_a_risk_is_shown_with_what_one_decides_by(lead: FlaskClient, platform: Platform) -> None:
+    platform.clock = FixedClock(platform.clock.now())
     soon = platform.clock.now() + timedelta(days=1)
     ticket, _ = accepted(
         platform,

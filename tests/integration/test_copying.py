@@ -34,7 +34,7 @@ def copied(connection: Connection, *written: tuple[object, ...]) -> list[dict[st
     return connection.execute("select * from copied").fetchall()
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(row=rows)
 def test_every_value_comes_back(scratch: Connection, row: tuple[Any, ...]) -> None:
     (found,) = copied(scratch, row)

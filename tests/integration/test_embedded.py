@@ -274,8 +274,8 @@ def test_a_missing_wheel_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
 def test_works_as_a_normal_user(tmp_path: Path) -> None:
-    home = Path(tempfile.gettempdir()) / f"fibreflow-user-{os.getpid()}"
-    home.mkdir(mode=0o755)
+    home = Path(tempfile.mkdtemp(prefix="fibreflow-user-"))
+    home.chmod(0o755)
     os.chown(home, NOBODY, NOBODY)
     open_path_to(server_program())
     # A process without rights cannot write its coverage down beside the project.
@@ -286,7 +286,7 @@ def test_works_as_a_normal_user(tmp_path: Path) -> None:
             env={**mine, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert (result.returncode, result.stderr) == (0, "")
         assert (home / "data" / "postgres").stat().st_uid == NOBODY

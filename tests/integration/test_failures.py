@@ -145,9 +145,7 @@ class TestGroups:
         worker.claim_one(job_id)
         worker.fall_silent()
         with platform.read() as connection:
-            ledger.rescue(connection, timedelta(seconds=1), platform.clock.now())
-        if job_row(platform, job_id)["state"] == "running":
-            pytest.skip("the server started too lately for a worker to be silent")
+            ledger.rescue(connection, timedelta(milliseconds=1), platform.clock.now())
         [group] = groups(platform)
         assert (group["error_class"], group["discarded"]) == ("WorkerLost", 1)
 
@@ -281,8 +279,8 @@ class TestHours:
         now = platform.clock.now()
         fetch(
             platform,
-            "update job_attempts set finished_at = finished_at - interval '3 hours', started_at = started_at"
-            " - interval '3 hours' where outcome = 'done' returning job_id",
+            "update job_attempts set started_at = %s, finished_at = %s where outcome = 'done' returning job_id",
+            *[now - timedelta(hours=3)] * 2,
         )
 
         def told() -> dict[str, int]:

@@ -268,7 +268,7 @@ class TestFiles:
         storage = Storage.from_settings(platform.settings)
         assert storage.get(message["media_key"]) == photo
         waha_sandbox.faults.rate = 1.0
-        write(platform, DROP, ago=timedelta(seconds=30))
+        write(platform, DROP, ago=timedelta(minutes=2))
         (file,) = files(connection, ticket)
         assert storage.get(file["storage_key"]) == photo
         with platform.begin(SYSTEM) as work:

@@ -326,7 +326,10 @@ def test_last_writes_of_many_are_one_transaction_in_which_nobody_suffers_for_ano
     assert [len(effects_of(platform, job_id)) for job_id in ids] == [1, 0, 0, 1]
 
 
-def test_last_writes_of_many_share_one_transaction(platform: Platform, worker: StandIn) -> None:
+def test_last_writes_of_many_share_one_transaction(
+    platform: Platform, worker: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.last_writes.LIMIT_AMONG_OTHERS", timedelta(seconds=60))
     statement = "insert into effects (job_id, attempt, note, pid) values (%(job)s, 1, pg_current_xact_id()::text, 0)"
     ids = enqueue_many(platform, last, [Last(statement=statement) for _ in range(5)])
     for claim in worker.claim(ids):
@@ -401,13 +404,14 @@ def test_a_step_keeps_neither_the_heartbeat_nor_the_rescuer_waiting(platform: Pl
 def test_what_a_stalled_attempt_has_locked_is_free_again_after_a_while(
     platform: Platform, worker: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.context.IDLE_LIMIT", timedelta(milliseconds=200))
+    # Long enough to come from the first statement to the second.
+    monkeypatch.setattr("jobs.context.IDLE_LIMIT", timedelta(seconds=2))
     job_id = enqueue(platform, effect)
     claim = worker.claim_one(job_id)
     context = JobContext(platform, worker.board.attempts()[0])
     context.work.connection.execute("update queues set created_at = created_at where name = 'tickets'")
     with platform.database.transaction() as connection:
-        connection.execute("set local lock_timeout = '20s'")
+        connection.execute("set local lock_timeout = '60s'")
         connection.execute("update queues set created_at = created_at where name = 'tickets'")
     with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
         context.complete(settlement(claim))

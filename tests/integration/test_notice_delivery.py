@@ -186,7 +186,5 @@ def test_the_row_tells_what_is_known_in_any_order(platform: Platform) -> None:
     machine = type("WayOnThisPlatform", (Way,), {"platform": platform})
     run_state_machine_as_test(
         machine,
-        settings=settings(
-            max_examples=120, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=120, stateful_step_count=12, suppress_health_check=list(HealthCheck)),
     )

@@ -19,7 +19,7 @@ from runtime.settings import Settings
 from tests.clocks import FixedClock
 from tests.factories import Row, insert, make_ticket, make_user
 from tests.factories.tickets import make_actor
-from tests.processes import wait_until
+from tests.races import wait_until_somebody_waits
 from tests.running import run_jobs
 from ticketing import tickets
 from ticketing.notes import service as notes
@@ -181,7 +181,7 @@ class TestStatus:
                 tickets.update(work, desk.ticket_id, TicketChanges.model_validate({"status": "pending_qa"}))
                 held.set()
                 # Until the job waits for the ticket to end itself.
-                wait_until(lambda: desk.rows("select 1 from pg_locks where not granted"), "the job waits")
+                wait_until_somebody_waits(desk.platform)
 
         writer = threading.Thread(target=change_slowly)
 

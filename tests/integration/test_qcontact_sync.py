@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from integrations.qcontact.client import QContactClient
 from integrations.qcontact.sandbox.samples import NewCase
 from jobs.kinds.reread_qcontact_case import RereadQContactCase, reread_qcontact_case
 from jobs.kinds.sync_qcontact import sync_qcontact
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 NOW = datetime.fromisoformat("2026-11-23T06:00:00+00:00")
 DETAILS = "/api/v2/entities/Case/"
+WAIT = 60
 
 
 @pytest.fixture
@@ -191,11 +194,20 @@ def test_a_sync_that_stopped_goes_on_where_it_was(
 
 
 def test_what_was_read_when_the_service_says_stop_is_kept(
-    sync: Callable[..., dict[str, Any]], qcontact_sandbox: QContactSandbox, connection: Connection
+    sync: Callable[..., dict[str, Any]],
+    qcontact_sandbox: QContactSandbox,
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """However often it says so: each try gets further."""
     first = add(qcontact_sandbox, 6)[0]
-    qcontact_sandbox.switches.latency = 0.05
+    all_under_way, read = threading.Barrier(6, timeout=WAIT), QContactClient.get_case
+
+    def read_together(client: QContactClient, case_id: str) -> Any:
+        all_under_way.wait()
+        return read(client, case_id)
+
+    monkeypatch.setattr(QContactClient, "get_case", read_together)
     qcontact_sandbox.faults.next("too_many_requests", path=f"{DETAILS}{first.id}", times=1)
     stopped = sync()
     assert stopped["state"] == "scheduled"

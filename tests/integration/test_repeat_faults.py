@@ -18,7 +18,7 @@ from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import Row, insert, make_project, make_ticket, make_user, make_weekly_report
 from tests.factories.tickets import NOON, actor_of, make_actor
-from tests.races import race
+from tests.races import race, wait_until_somebody_waits
 from tests.running import run_jobs
 from ticketing import ticket_views, tickets
 from ticketing.errors import Forbidden, InvalidInput, NotFound, StaleWrite
@@ -477,7 +477,7 @@ class TestRaces:
             assert first_scanned.wait(WAIT)
             (late,) = faults(connection, 1, pole_number=POLE)
             two = pool.submit(act, platform)
-            wait_until_blocked(connection)
+            wait_until_somebody_waits(platform)
             go_on.set()
             assert (one.result(WAIT), two.result(WAIT)) == (Raised(escalations=1), Raised(joined=1))
         escalation = only(connection)
@@ -521,16 +521,3 @@ class TestRaces:
             [lambda n=n: put(platform, manager, project, pole_threshold=n, updated_at=seen) for n in (5, 6)]  # type: ignore[misc]
         )
         assert (len(won), [type(error) for error in lost]) == (1, [StaleWrite])
-
-
-def wait_until_blocked(connection: Connection) -> None:
-    """Wait until somebody waits for another transaction."""
-    deadline = threading.Event()
-    for _ in range(WAIT * 50):
-        row = connection.execute(
-            "select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-        ).fetchone()
-        if row and row["n"]:
-            return
-        deadline.wait(0.02)
-    raise AssertionError("nobody waits")

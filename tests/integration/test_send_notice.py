@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -77,12 +76,13 @@ def run_due(platform: Platform, only: UUID | None = None) -> None:
     run_jobs(platform)
 
 
-def pass_minutes(platform: Platform, minutes: int, *, each: int = 1) -> None:
-    """Let so many minutes pass, `each` at a time, with all that happens then."""
+def pass_minutes(platform: Platform, waha: WahaSandbox, minutes: int, *, each: int = 1) -> None:
+    """Let so many minutes pass, `each` at a time, with all that happens then, in the gateway too."""
     clock = platform.clock
     assert isinstance(clock, FixedClock)
     for _ in range(0, minutes, each):
         clock.advance(each * MINUTE)
+        assert waha.settle()
         enqueue(platform, reconcile_notices)
         enqueue(platform, watch_waha_session)
         run_due(platform)
@@ -103,11 +103,11 @@ def sends(waha: WahaSandbox) -> int:
     return len(waha.journal.matching(method="POST", path_prefix=SEND))
 
 
-def prove_the_store(platform: Platform) -> None:
+def prove_the_store(platform: Platform, waha: WahaSandbox) -> None:
     """Have one notice arrive, so that the gateway is known to keep its chats; the session has worked a while then."""
     notice_id, _ = written(platform)
     run_due(platform)
-    pass_minutes(platform, 3)
+    pass_minutes(platform, waha, 3)
     assert row(platform, notice_id)["status"] in ("sent", "delivered", "read")
 
 
@@ -122,7 +122,7 @@ class TestSending:
         notice = row(platform, notice_id)
         assert notice["waha_stanza_id"]
         assert notice["status"] == "pending", "that the gateway took it proves nothing"
-        pass_minutes(platform, 2)
+        pass_minutes(platform, waha, 2)
         assert row(platform, notice_id)["status"] in ("sent", "delivered", "read")
         assert (arrived(waha, words), sends(waha)) == (1, 1)
 
@@ -165,7 +165,7 @@ class TestUnknownOutcomes:
         waha.faults.next(fault, path=SEND)
         run_due(platform)
         assert row(platform, notice_id)["sending"] == "unknown"
-        pass_minutes(platform, 5)
+        pass_minutes(platform, waha, 5)
         assert row(platform, notice_id)["status"] in ("sent", "delivered", "read")
         assert (arrived(waha, words), sends(waha)) == (1, 1)
 
@@ -176,46 +176,46 @@ class TestUnknownOutcomes:
         self, platform: Platform, waha: WahaSandbox, fault: str, name: str
     ) -> None:
         engine(waha, name)
-        prove_the_store(platform)
+        prove_the_store(platform, waha)
         before = sends(waha)
         notice_id, words = written(platform)
         waha.faults.next(fault, path=SEND)
         run_due(platform)
         looked_from = waha.journal.entries()[-1].number
-        pass_minutes(platform, 8)
+        pass_minutes(platform, waha, 8)
         assert row(platform, notice_id)["status"] in ("sent", "delivered", "read")
         assert (arrived(waha, words), sends(waha) - before) == (1, 2)
         after = [entry.path for entry in waha.journal.entries(after=looked_from)]
         assert any("/messages" in path for path in after[: after.index(SEND)]), "looked before the resend"
 
     def test_the_second_send_has_the_first_one_s_id(self, platform: Platform, waha: WahaSandbox) -> None:
-        prove_the_store(platform)
+        prove_the_store(platform, waha)
         written(platform)
         waha.faults.next("server_error", path=SEND)
         run_due(platform)
-        pass_minutes(platform, 5)
+        pass_minutes(platform, waha, 5)
         first, second = [entry.body["id"] for entry in waha.journal.matching(path_prefix=SEND)[-2:]]
         assert first == second
 
     def test_after_one_resend_a_person_has_to_see_to_it(self, platform: Platform, waha: WahaSandbox) -> None:
-        prove_the_store(platform)
+        prove_the_store(platform, waha)
         before = sends(waha)
         notice_id, _ = written(platform)
         waha.faults.next("server_error", path=SEND, times=9)
         run_due(platform)
-        pass_minutes(platform, 60, each=6)
+        pass_minutes(platform, waha, 60, each=6)
         notice = row(platform, notice_id)
         assert (notice["status"], notice["error_code"]) == ("failed", "OUTCOME_UNKNOWN")
         assert sends(waha) - before == 2
 
     def test_where_chats_are_not_kept_nothing_is_sent_again(self, platform: Platform, waha: WahaSandbox) -> None:
-        prove_the_store(platform)
+        prove_the_store(platform, waha)
         before = sends(waha)
         waha.switches = waha.switches.model_copy(update={"store": False})
         notice_id, words = written(platform)
         waha.faults.next("cut_after", path=SEND)
         run_due(platform)
-        pass_minutes(platform, 60, each=6)
+        pass_minutes(platform, waha, 60, each=6)
         assert row(platform, notice_id)["error_code"] == "OUTCOME_UNKNOWN"
         assert (arrived(waha, words), sends(waha) - before) == (1, 1)
 
@@ -224,7 +224,7 @@ class TestUnknownOutcomes:
         notice_id, _ = written(platform)
         waha.faults.next("cut_after", path=SEND)
         run_due(platform)
-        pass_minutes(platform, 60, each=6)
+        pass_minutes(platform, waha, 60, each=6)
         stanza = row(platform, notice_id)["planned_stanza_id"]
         with platform.begin(SYSTEM) as work:
             delivery.apply_ack(work, delivery.Ack(session=SESSION, stanza=stanza, level=1, at=work.now))
@@ -287,7 +287,7 @@ def fuse(monkeypatch: pytest.MonkeyPatch) -> Fuse:
 def test_killed_anywhere_a_notice_arrives_once(platform: Platform, waha: WahaSandbox, fuse: Fuse, name: str) -> None:
     """At every point in turn, in the first attempt, and for an answer that was lost too in the looks and the resend."""
     engine(waha, name)
-    prove_the_store(platform)
+    prove_the_store(platform, waha)
     said = {}
     for chances in range(1, 60):
         said[chances] = written(platform)
@@ -296,7 +296,7 @@ def test_killed_anywhere_a_notice_arrives_once(platform: Platform, waha: WahaSan
         if not fuse.burnt:
             break
     assert chances > 10, "the points were found"
-    pass_minutes(platform, 12)
+    pass_minutes(platform, waha, 12)
     statuses = {chances: row(platform, one)["status"] for chances, (one, _) in said.items()}
     assert not {chances: status for chances, status in statuses.items() if status in ("pending", "failed")}
     assert {chances: arrived(waha, words) for chances, (_, words) in said.items()} == dict.fromkeys(said, 1)
@@ -310,7 +310,7 @@ def test_killed_anywhere_in_a_look_or_a_resend_a_notice_arrives_once(
     platform: Platform, waha: WahaSandbox, fuse: Fuse, name: str, fault: str, posts: int, spent: int
 ) -> None:
     engine(waha, name)
-    prove_the_store(platform)
+    prove_the_store(platform, waha)
     before, chances = sends(waha), list(range(1, 32, 2))
     said = {one: written(platform) for one in chances}
     waha.faults.next(fault, path=SEND, times=len(said))
@@ -328,8 +328,8 @@ def test_killed_anywhere_in_a_look_or_a_resend_a_notice_arrives_once(
         burnt += fuse.burnt
     assert burnt >= 6, "the points were found"
     fuse.light(0)
-    pass_minutes(platform, 5)
-    pass_minutes(platform, 60, each=6)
+    pass_minutes(platform, waha, 5)
+    pass_minutes(platform, waha, 60, each=6)
     ended = {one: row(platform, told) for one, (told, _) in said.items()}
     handed_over = {one for one, notice in ended.items() if notice["error_code"] == "OUTCOME_UNKNOWN"}
     expected = {one: 0 if one in handed_over else 1 for one in said}
@@ -361,22 +361,22 @@ class TestFates:
         self, platform: Platform, waha: WahaSandbox, fate: str, name: str
     ) -> None:
         engine(waha, name)
-        prove_the_store(platform)
+        prove_the_store(platform, waha)
         notice_id, words = written(platform)
         waha.fates.next(fate)
         run_due(platform)
-        pass_minutes(platform, 10)
+        pass_minutes(platform, waha, 10)
         assert row(platform, notice_id)["status"] in ("sent", "delivered", "read")
         assert arrived(waha, words) == 1
 
     def test_a_browser_s_message_that_hangs_is_for_a_person(self, platform: Platform, waha: WahaSandbox) -> None:
         engine(waha, "WEBJS")
-        prove_the_store(platform)
+        prove_the_store(platform, waha)
         before = sends(waha)
         notice_id, _ = written(platform)
         waha.fates.next("unacknowledged")
         run_due(platform)
-        pass_minutes(platform, 60, each=6)
+        pass_minutes(platform, waha, 60, each=6)
         assert row(platform, notice_id)["error_code"] == "NOT_PROVEN"
         assert sends(waha) - before == 1
 
@@ -386,13 +386,13 @@ class TestFates:
         notice_id, words = written(platform)
         waha.fates.next("refused_later")
         run_due(platform)
-        pass_minutes(platform, 3)
+        pass_minutes(platform, waha, 3)
         assert row(platform, notice_id)["error_code"] == "REFUSED_BY_WHATSAPP"
         with platform.begin(SYSTEM) as work:
             delivery.allow_resend(work, notice_id)
             work.enqueue(send_notice, SendNotice(notice_id=notice_id))
         run_due(platform)
-        pass_minutes(platform, 3)
+        pass_minutes(platform, waha, 3)
         assert row(platform, notice_id)["status"] in ("sent", "delivered", "read")
         assert arrived(waha, words) == 1
         with platform.begin(SYSTEM) as work, pytest.raises(ConditionNotMet):
@@ -405,7 +405,7 @@ class TestFates:
         notice_id, _ = written(platform)
         waha.fates.next(fate)
         run_due(platform)
-        pass_minutes(platform, 1)
+        pass_minutes(platform, waha, 1)
         other_id, _ = written(platform)
         run_due(platform)
         assert sends(waha) == 1
@@ -416,22 +416,21 @@ class TestFates:
 class TestSessions:
     def test_a_failed_session_is_restarted_once(self, platform: Platform, waha: WahaSandbox) -> None:
         waha.sessions.move(waha.sessions.known["default"], "FAILED")
-        pass_minutes(platform, 1)
+        pass_minutes(platform, waha, 1)
         assert len(waha.journal.matching(method="POST", path_prefix="/api/sessions/default/restart")) == 1
         assert session(platform)["restart_reason"] == "the session is FAILED"
-        time.sleep(0.1)
-        pass_minutes(platform, 1)
+        pass_minutes(platform, waha, 1)
         assert (session(platform)["status"], session(platform)["alarm"]) == ("WORKING", None)
 
     def test_one_that_needs_a_person_holds_notices_until_it_works(self, platform: Platform, waha: WahaSandbox) -> None:
         waha.sessions.move(waha.sessions.known["default"], "SCAN_QR_CODE")
-        pass_minutes(platform, 1)
+        pass_minutes(platform, waha, 1)
         notice_id, words = written(platform)
         run_due(platform)
         assert "pair it" in session(platform)["alarm"]
         assert sends(waha) == 0
         waha.sessions.move(waha.sessions.known["default"], "WORKING")
-        pass_minutes(platform, 3)
+        pass_minutes(platform, waha, 3)
         assert session(platform)["alarm"] is None
         assert row(platform, notice_id)["waha_stanza_id"]
         assert arrived(waha, words) == 1
@@ -463,9 +462,9 @@ class TestSessions:
         assert session(platform)["status"] == "FAILED"
 
     def test_a_call_that_fails_is_no_news_of_the_session(self, platform: Platform, waha: WahaSandbox) -> None:
-        pass_minutes(platform, 1)
+        pass_minutes(platform, waha, 1)
         waha.faults.next("server_error", path="/api/sessions/default")
-        pass_minutes(platform, 1)
+        pass_minutes(platform, waha, 1)
         assert session(platform)["status"] == "WORKING"
         assert waiting_watches(platform) == {"retryable": 1}
         clock = platform.clock

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -15,7 +14,7 @@ from sql.database import Connection
 from tests.clocks import FixedClock
 from tests.factories import Row, make_contractor, make_drop, make_project, make_team, make_team_member, make_ticket
 from tests.factories.tickets import NOON, complete_steps, make_actor, make_readiness_check, make_risk
-from tests.races import race
+from tests.races import race, wait_until_somebody_waits
 from ticketing import ticket_views, tickets
 from ticketing.errors import (
     AlreadyExists,
@@ -63,16 +62,6 @@ def events(connection: Connection, ticket_id: UUID) -> list[dict[str, Any]]:
 def missing(error: ConditionNotMet) -> list[str]:
     assert isinstance(error.details, dict)
     return [item["condition"] for item in error.details["missing"]]
-
-
-def wait_until_somebody_waits(connection: Connection) -> None:
-    """Return as soon as some transaction of this database waits for another one's lock."""
-    end = time.monotonic() + WAIT
-    waiting = (
-        "select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-    )
-    while connection.execute(waiting).fetchone() == {"n": 0}:
-        assert time.monotonic() < end, "nobody waits"
 
 
 class TestCreating:
@@ -543,7 +532,7 @@ class TestRacing:
             with platform.database.transaction() as other:
                 make_risk(other, ticket["id"])
                 closing = pool.submit(update, platform, manager, ticket["id"], status="closed")
-                wait_until_somebody_waits(connection)
+                wait_until_somebody_waits(platform)
             with pytest.raises(ConditionNotMet) as caught:
                 closing.result(WAIT)
         assert missing(caught.value) == ["no_active_risks"]

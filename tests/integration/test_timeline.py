@@ -292,7 +292,7 @@ with made as (
     insert into jobs (kind, queue, state, max_attempts, actor_kind, actor_name)
     select 'x', 'tickets', 'available', 1, 'system', 's' from generate_series(1, 20000) returning id
 )
-insert into job_subjects select 'ticket', (%s::uuid[])[(random() * 999)::integer + 1]::text, id from made
+insert into job_subjects select 'ticket', (%s::uuid[])[row_number() over () %% 1000 + 1]::text, id from made
 """
 
 

@@ -220,9 +220,9 @@ def test_a_new_ticket_goes_as_far_as_the_machine_allows(platform: Platform, stat
 
 def test_the_same_file_twice_changes_nothing_the_second_time(platform: Platform) -> None:
     rows = [weekly_row(FT_Ref=f"FT{number}") for number in range(5)] + [weekly_row(FT_Ref=None, DR_Number=None)]
-    import_report(platform, *rows)
+    import_report(platform, *rows, year=2026, week_number=47)
     before = read(platform, "select id, xmin::text, updated_at from tickets order by id")
-    again = import_report(platform, *rows)
+    again = import_report(platform, *rows, year=2026, week_number=47)
     assert [outcome for _, outcome in outcomes(platform, again)] == ["unchanged"] * 5 + ["rejected"]
     assert read(platform, "select id, xmin::text, updated_at from tickets order by id") == before
     assert report(platform, again)["report_uid"].endswith("-002")

@@ -56,8 +56,8 @@ def get(client: FlaskClient, path: str, status: int = 200) -> Any:
     return answer.get_json()["data" if status < 400 else "error"]
 
 
-def imported(client: FlaskClient, platform: Platform, *rows: dict[str, Any]) -> str:
-    report_id: str = upload(client, weekly_workbook(*rows)).get_json()["data"]["id"]
+def imported(client: FlaskClient, platform: Platform, *rows: dict[str, Any], **more: Any) -> str:
+    report_id: str = upload(client, weekly_workbook(*rows), **more).get_json()["data"]["id"]
     run_jobs(platform)
     return report_id
 
@@ -278,8 +278,8 @@ def test_parse_looks_without_storing(client: FlaskClient) -> None:
 
 
 def test_the_history_counts_filters_and_pages(client: FlaskClient, platform: Platform) -> None:
-    imported(client, platform, weekly_row(FT_Ref="FT1"))
-    imported(client, platform, weekly_row(FT_Ref="FT2"), weekly_row(FT_Ref="FT3"))
+    imported(client, platform, weekly_row(FT_Ref="FT1"), year=2026)
+    imported(client, platform, weekly_row(FT_Ref="FT2"), weekly_row(FT_Ref="FT3"), year=2026)
     upload(client, weekly_workbook(weekly_row()), week_number=3, year=2025)
     everything = get(client, "history")
     assert everything["total"] == 3

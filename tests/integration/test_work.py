@@ -18,7 +18,7 @@ from runtime.settings import Settings
 from tests.clocks import FixedClock
 from tests.factories import make_ticket
 from tests.job_kinds import Effect, Ignored, Key, Noticed, effect, tick, unique
-from tests.processes import wait_until
+from tests.races import wait_until_somebody_waits
 from tests.stand_in import StandIn, effects_of, enqueue, enqueue_answer, fetch, job_row, platform_for_tests
 from ticketing.people import SYSTEM, Actor
 
@@ -167,7 +167,7 @@ def test_of_two_transactions_that_enqueue_the_same_key_the_second_gets_the_first
         first = work.enqueue(unique, Key(key="raced"))
         beside = threading.Thread(target=enqueue_beside)
         beside.start()
-        wait_for_a_blocked_session(platform)
+        wait_until_somebody_waits(platform)
         assert answers == []
     beside.join(30)
     assert [(answer.id, answer.existing) for answer in answers] == [(first.id, True)]
@@ -184,16 +184,11 @@ def test_a_key_whose_first_holder_is_rolled_back_goes_to_the_second(platform: Pl
     with suppress(ChangedMyMind), platform.begin(SYSTEM) as work:
         first = work.enqueue(unique, Key(key="raced"))
         beside.start()
-        wait_for_a_blocked_session(platform)
+        wait_until_somebody_waits(platform)
         raise ChangedMyMind
     beside.join(30)
     assert [answer.existing for answer in answers] == [False]
     assert answers[0].id != first.id
-
-
-def wait_for_a_blocked_session(platform: Platform) -> None:
-    waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-    wait_until(lambda: bool(fetch(platform, waiting)), "a session waits for the other's key")
 
 
 def test_a_tick_is_enqueued_once(platform: Platform, clock: FixedClock) -> None:

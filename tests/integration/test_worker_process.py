@@ -49,7 +49,7 @@ from workers.process import EXIT_REPLACE_ME, WorkerProcess
 QUICK: dict[str, Any] = {
     "worker_heartbeat": 0.1,
     "worker_threads": 4,
-    "worker_grace": 5.0,
+    "worker_grace": 30.0,
     "job_modules": ("tests.job_kinds",),
 }
 
@@ -124,6 +124,7 @@ def test_jobs_run_and_take_effect_once(quick: Settings, platform: Platform) -> N
     ids = enqueue_many(platform, effect, [Effect(note=str(number)) for number in range(100)])
     with working(quick):
         wait_for_states(platform, completed=100)
+        wait_until(lambda: fetch(platform, "select 1 from workers where memory_bytes > 0"), "it gave a sign of life")
     assert sorted(row["job_id"] for row in effects_of(platform)) == sorted(ids)
     [row] = fetch(platform, "select * from workers")
     assert row["stopped_at"] is not None
@@ -172,7 +173,8 @@ def test_a_stop_lets_running_jobs_finish_and_hands_back_the_others(
         stopping.start()
         wait_until(lambda: not any(thread.running for thread in worker._worker.workers), "it starts nothing more")
         gate.touch()
-        stopping.join(30)
+        stopping.join(60)
+        assert not stopping.is_alive()
         assert job_row(platform, running)["state"] == "completed"
         rows = [job_row(platform, job_id) for job_id in waiting]
         assert {(row["state"], row["attempt"]) for row in rows} == {("available", 0)}

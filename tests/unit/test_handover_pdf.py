@@ -79,7 +79,7 @@ def test_what_the_font_lacks_is_named_and_mark_up_is_text() -> None:
     assert module._text("2026-11-99T10:00:00.000000Z") == "2026-11-99T10:00:00.000000Z"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.text(max_size=300))
 def test_no_text_breaks_it(text: str) -> None:
     assert handover_pdf(snapshot(title=text, description=text)).rstrip().endswith(b"%%EOF")

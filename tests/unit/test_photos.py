@@ -150,7 +150,7 @@ def test_other_readers_of_the_library_are_not_for_strangers() -> None:
         pass
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from(["JPEG", "PNG", "WEBP"]), st.integers(0, 2_000), st.binary(min_size=1, max_size=40))
 def test_a_damaged_photo_is_decoded_or_a_photo_error(form: str, place: int, noise: bytes) -> None:
     whole = draw(form, (64, 48), exif=camera(6, taken="2026:11:20 09:30:00", place=((1, 2, 3), "S", (4, 5, 6), "E")))

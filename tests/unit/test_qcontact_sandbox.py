@@ -16,6 +16,7 @@ from integrations.qcontact.sandbox.accounts import LIFETIME, MOST_CLIENTS
 from integrations.qcontact.sandbox.writing import ACCEPTED_STATUSES
 from integrations.sandboxes.control import PLAIN
 from tests.clocks import FixedClock
+from tests.processes import PATIENCE
 
 CASES = "/api/v2/entities/Case"
 THANDI = NewCase(
@@ -49,7 +50,7 @@ def case(sandbox: QContactSandbox) -> Case:
 
 @pytest.fixture
 def stranger(sandbox: QContactSandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.url, timeout=5, verify=PLAIN) as client:
+    with httpx.Client(base_url=sandbox.url, timeout=PATIENCE, verify=PLAIN) as client:
         yield client
 
 

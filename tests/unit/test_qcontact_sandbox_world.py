@@ -29,7 +29,7 @@ from integrations.qcontact.sandbox import (
 from integrations.qcontact.sandbox.webhooks import signature, ticket_body
 from integrations.sandboxes.control import PLAIN
 from tests.clocks import FixedClock
-from tests.processes import ROOT
+from tests.processes import PATIENCE, ROOT
 
 CASES = "/api/v2/entities/Case"
 SECRET = "test-qc-secret"
@@ -43,7 +43,7 @@ def case(qcontact_sandbox: QContactSandbox) -> Case:
 @pytest.fixture
 def client(qcontact_sandbox: QContactSandbox) -> Iterator[httpx.Client]:
     tokens = qcontact_sandbox.issue_tokens()
-    with httpx.Client(base_url=qcontact_sandbox.url, headers=tokens.headers, timeout=5, verify=PLAIN) as client:
+    with httpx.Client(base_url=qcontact_sandbox.url, headers=tokens.headers, timeout=PATIENCE, verify=PLAIN) as client:
         yield client
 
 
@@ -188,12 +188,14 @@ def test_control_shows_what_the_tenant_holds(control: QContactControl, client: h
 
 
 class Receiver(ThreadingHTTPServer):
-    """Takes webhooks; `statuses` are answered in turn, then 200."""
+    """Takes webhooks; `statuses` are answered in turn, then 200, and nothing while `answers` is cleared."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Receiving)
         self.taken: list[tuple[bytes, str]] = []
         self.statuses: list[int] = []
+        self.answers = threading.Event()
+        self.answers.set()
 
 
 class _Receiving(BaseHTTPRequestHandler):
@@ -202,6 +204,7 @@ class _Receiving(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.taken.append((body, self.headers["X-QContact-Signature"]))
+        self.server.answers.wait(PATIENCE)
         self.send_response(self.server.statuses.pop(0) if self.server.statuses else 200)
         self.end_headers()
 
@@ -265,6 +268,7 @@ class TestWebhooks:
     def test_twice_wrongly_signed_late_and_no_json(
         self, assumed: QContactControl, receiver: Receiver, case: Case
     ) -> None:
+        began = datetime.now(UTC)
         assumed.send_webhook(str(case.id), copies=2)
         assumed.send_webhook(str(case.id), wrong_signature=True)
         assumed.send_webhook(str(case.id), age=600)
@@ -274,8 +278,9 @@ class TestWebhooks:
         assert first == copy
         assert signed == signature(SECRET, first)
         assert forged != signature(SECRET, other)
-        age = datetime.now(UTC) - datetime.fromisoformat(json.loads(late)["timestamp"])
-        assert timedelta(seconds=590) < age < timedelta(seconds=620)
+        made = datetime.fromisoformat(json.loads(late)["timestamp"]) + timedelta(seconds=600)
+        # Its time is told in milliseconds.
+        assert began - timedelta(milliseconds=1) < made <= datetime.now(UTC)
         assert (raw, raw_signed) == (b"no json", signature(SECRET, b"no json"))
 
     def test_switches_do_so_to_every_one(self, assumed: QContactControl, receiver: Receiver, case: Case) -> None:
@@ -290,8 +295,11 @@ class TestWebhooks:
 
     def test_in_another_order(self, assumed: QContactControl, receiver: Receiver, case: Case) -> None:
         assumed.switches(webhook_reorder=True)
+        # Until all four are made nothing is through: however slowly they come, some wait for each other.
+        receiver.answers.clear()
         for number in range(4):
             assumed.edit(str(case.id), {"description": str(number)})
+        receiver.answers.set()
         assumed.deliveries()
         told = [json.loads(body)["data"]["description"] for body, _signed in receiver.taken]
         assert sorted(told) == ["0", "1", "2", "3"]
@@ -387,7 +395,7 @@ class TestFindings:
         clock = FixedClock()
         with (
             QContactSandbox(clock=clock).serving() as sandbox,
-            httpx.Client(base_url=sandbox.url, verify=PLAIN) as client,
+            httpx.Client(base_url=sandbox.url, timeout=PATIENCE, verify=PLAIN) as client,
         ):
             sign_in(client)
             clock.advance(timedelta(seconds=30))
@@ -412,18 +420,19 @@ def test_hundreds_of_requests_a_second_from_many_threads(qcontact_sandbox: QCont
     made = qcontact_sandbox.add_cases(1_000)
     headers = qcontact_sandbox.issue_tokens().headers
     limits = httpx.Limits(max_connections=10, max_keepalive_connections=10)
-    began = time.monotonic()
+    url, began, worked = qcontact_sandbox.url, time.monotonic(), time.process_time()
     with (
-        httpx.Client(base_url=qcontact_sandbox.url, headers=headers, timeout=20, limits=limits, verify=PLAIN) as client,
+        httpx.Client(base_url=url, headers=headers, timeout=PATIENCE, limits=limits, verify=PLAIN) as client,
         ThreadPoolExecutor(10) as pool,
     ):
         read = list(pool.map(lambda case: client.get(f"{CASES}/{case.id}").status_code, made[:300]))
         written = list(pool.map(lambda case: patch(client, case, status="Solved").status_code, made[:300]))
-    rate = 600 / (time.monotonic() - began)
+    took, worked = time.monotonic() - began, time.process_time() - worked
     assert set(read + written) == {200}
     assert [entry.number for entry in qcontact_sandbox.journal.entries()] == list(range(1, 601))
-    # Far below what it does (the client is the slower side), so that a busy machine does not fail it.
-    assert rate > 50
+    # Far below what it does (the client is the slower side). On a busy machine it takes longer, and no more work.
+    assert 600 / worked > 100
+    assert 600 / took > 20
 
 
 def test_it_runs_as_a_process_and_stops_when_told() -> None:
@@ -435,4 +444,4 @@ def test_it_runs_as_a_process_and_stops_when_told() -> None:
                 assert len(control.cases()) == 3
         finally:
             process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0

@@ -66,7 +66,7 @@ def test_a_cycle_has_every_status_and_as_many_photographed_tickets_as_told() -> 
     assert not any(life.photographed for life in made(3 * CYCLE)[CYCLE:])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10**9), st.integers(0, 7 * 86_400_000_000))
 def test_no_life_breaks_a_rule(random_seed: int, later: int) -> None:
     now = NOW + later

@@ -12,6 +12,7 @@ import pytest
 from integrations.sandboxes import Answer, BadRequest, Faults, Request, Sandbox, SandboxControl, route
 from integrations.sandboxes.control import PLAIN
 from integrations.sandboxes.faults import AFTER, BEFORE, FAULT_NAMES
+from tests.processes import PATIENCE, wait_until
 
 
 class Counter(Sandbox):
@@ -39,7 +40,7 @@ def counter() -> Iterator[Counter]:
 
 @pytest.fixture
 def client(counter: Counter) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=counter.url, timeout=5, verify=PLAIN) as client:
+    with httpx.Client(base_url=counter.url, timeout=PATIENCE, verify=PLAIN) as client:
         yield client
 
 
@@ -106,16 +107,14 @@ def test_gateways_speak_html(counter: Counter, client: httpx.Client) -> None:
 
 @pytest.mark.parametrize(("fault", "took_effect"), [("slow", 1), ("hang", 0)])
 def test_a_client_that_does_not_wait_frees_its_thread(counter: Counter, fault: str, took_effect: int) -> None:
+    counter.faults.slow_seconds = counter.faults.hang_seconds = 10 * PATIENCE
     counter.faults.next(fault)
     before = threading.active_count()
     with httpx.Client(base_url=counter.url, timeout=0.2, verify=PLAIN) as impatient, pytest.raises(httpx.ReadTimeout):
         add(impatient)
+    wait_until(lambda: len(counter.journal) == 1, "the request is carried out")
     assert counter.count == took_effect
-    for _ in range(100):
-        if threading.active_count() <= before:
-            break
-        threading.Event().wait(0.02)
-    assert threading.active_count() <= before
+    wait_until(lambda: threading.active_count() <= before, "the thread is free")
 
 
 def test_latency_is_added(counter: Counter, client: httpx.Client) -> None:
@@ -161,7 +160,7 @@ def test_faults_that_nobody_knows_are_refused(values: dict[str, object]) -> None
 
 def test_many_threads_at_once_lose_nothing(counter: Counter) -> None:
     with (
-        httpx.Client(base_url=counter.url, limits=httpx.Limits(max_connections=16)) as client,
+        httpx.Client(base_url=counter.url, timeout=PATIENCE, limits=httpx.Limits(max_connections=16)) as client,
         ThreadPoolExecutor(16) as pool,
     ):
         list(pool.map(lambda _: add(client), range(320)))
@@ -210,9 +209,9 @@ def test_an_outage_ends_at_the_same_address_with_everything_still_there() -> Non
     sandbox = Counter()
     with sandbox.serving():
         url = sandbox.url
-        with httpx.Client(base_url=url, timeout=5, verify=PLAIN) as client:
+        with httpx.Client(base_url=url, timeout=PATIENCE, verify=PLAIN) as client:
             add(client)
-    with httpx.Client(base_url=url, timeout=5, verify=PLAIN) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE, verify=PLAIN) as client:
         with pytest.raises(httpx.ConnectError):
             add(client)
         with sandbox.serving():

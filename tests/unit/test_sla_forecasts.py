@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ticketing.sla.calendar import add, microseconds
@@ -29,7 +29,6 @@ def clocks(forecast: Forecast, now: datetime = NOW) -> dict[str, list[str]]:
     return {name: found.strip("{}").split(",") for name, found in forecast.parameters(now).items()}
 
 
-@settings(deadline=None)  # The first example makes the calendar.
 @given(reported_at=moments, priority=st.sampled_from(["normal", "critical"]))
 def test_a_clock_runs_out_when_the_calendar_says(reported_at: datetime, priority: str) -> None:
     forecast, target = Forecast(TARGETS), TARGETS[None, priority]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
+from playwright.sync_api import expect
 
 from admin_api.app import create_app
 from admin_api.console.sign_in_links import link_for
-from tests.acceptance.browser.chromium import DESK, PHONE, launch_options
+from tests.acceptance.browser.chromium import DESK, PATIENCE, PHONE, launch_options, sign_in
 from tests.acceptance.browser.stage import serving
 from tests.factories.access import make_key
 from tests.running import jobs_running
@@ -28,6 +28,12 @@ AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 
 Person = Callable[..., "Page"]
 __all__ = ["DESK", "PHONE", "Person", "serving"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> None:
+    """Wait as long for what a page is to show as for what is done on it."""
+    expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -78,16 +84,15 @@ def person(browser: Browser, address: str, platform: Platform) -> Iterator[Perso
     """Sign somebody in and return their page: `person("qa", viewport=PHONE)`; each has a browser of their own."""
     contexts: list[BrowserContext] = []
 
-    def sign_in(*roles: Role, name: str | None = None, user_id: Any = None, **options: Any) -> Page:
+    def signed_in(*roles: Role, name: str | None = None, user_id: Any = None, **options: Any) -> Page:
         context = browser.new_context(base_url=address, **({"viewport": DESK} | options))
         contexts.append(context)
-        context.set_default_timeout(timedelta(seconds=10) / timedelta(milliseconds=1))
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         key = make_key(platform, *roles, name=name or " and ".join(roles), user_id=user_id)
-        page.goto(link_for(key, platform.settings, platform.clock.now()))
-        page.get_by_role("button", name="Sign in").click()
+        sign_in(page, link_for(key, platform.settings, platform.clock.now()))
         return page
 
-    yield sign_in
+    yield signed_in
     for context in contexts:
         context.close()

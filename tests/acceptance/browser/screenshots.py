@@ -22,7 +22,7 @@ from cli.embedded import EmbeddedServers
 from runtime.logging import configure_logging
 from runtime.settings import Settings, load_settings
 from sql.migrate import migrate
-from tests.acceptance.browser.chromium import DESK, PHONE, launch_options
+from tests.acceptance.browser.chromium import DESK, PHONE, launch_options, sign_in
 from tests.acceptance.browser.stage import Stage, furnished
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs" / "screenshots"
@@ -79,8 +79,7 @@ def _make(browser: Browser, stage: Stage, size: str, light: Literal["light", "da
         timezone_id="Africa/Johannesburg",
     )
     page = context.new_page()
-    page.goto(link_for(stage.admin()[0], stage.platform.settings, stage.platform.clock.now()))
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, link_for(stage.admin()[0], stage.platform.settings, stage.platform.clock.now()))
     for name, address in PAGES.items():
         page.goto(address.format(ticket=stage.worth_seeing()[1], report=_report(stage)))
         _keep(page, FOLDER / f"{name}-{size}-{light}.png")

@@ -6,9 +6,7 @@ come in from QContact's sandbox, notices go out through WAHA's, and a few jobs f
 
 from __future__ import annotations
 
-import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from cli.demo.life import live
 from cli.demo.qcontact import sync_cases
 from cli.demo.repeat_faults import three_faults
 from cli.demo.sandboxes import Outside, outside
+from cli.ports import free_port
 from cli.seed import Wanted, write_history
 from cli.system import environment_of
 from integrations.waha.sandbox.chats import Media
@@ -36,6 +35,7 @@ from jobs.queues import QUEUES
 from runtime.identifiers import uuid7
 from runtime.settings import Settings, load_settings
 from scheduler.lease import Lease
+from tests.processes import wait_until
 from tests.running import jobs_running
 from tests.stand_in import StandIn
 from ticketing import api_keys, directory, sample_data
@@ -43,7 +43,7 @@ from ticketing.api_keys import ApiKey
 from ticketing.name_paging import NamePageRequest
 from ticketing.people import SYSTEM
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 STRANGER, LOST = "27600002001", "Good day, our fibre is down since the storm and nobody answers the phone"
 
 
@@ -80,7 +80,7 @@ where t.status = any(%s) group by t.id order by t.status, count(a.id) desc, t.id
 @contextmanager
 def furnished(settings: Settings, tickets: int = 40, photos: int = 24) -> Iterator[Stage]:
     """Lend a furnished installation on an empty migrated database; a worker runs beside it."""
-    port = _free_port()
+    port = free_port()
     with ExitStack() as stack:
         sandboxes = stack.enter_context(outside(f"http://127.0.0.1:{port}"))
         whole = load_settings({**environment_of(settings), **sandboxes.environment()}, api_rate_limit="100000/minute")
@@ -126,6 +126,7 @@ def _furnish(stage: Stage, tickets: int, photos: int) -> None:
         api.post("/bulk-actions", {"action": "priority", "priority": "high", "filter": {"status": "assigned"}})
     photo = sample_photos.draw(7, "no light", platform.clock.now())
     stage.outside.waha.inbound(STRANGER, LOST, media=Media(mimetype="image/jpeg", data=photo))
+    assert stage.outside.waha.settle(PATIENCE), "what was written has come in"
     _fail(platform)
     _rest(platform)
 
@@ -165,14 +166,4 @@ def _rest(platform: Platform) -> None:
             ).fetchone()
         return row is not None and row["n"] == 0
 
-    deadline = time.monotonic() + PATIENCE
-    while not idle():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-    return number
+    wait_until(idle, "nothing is left to do", PATIENCE)

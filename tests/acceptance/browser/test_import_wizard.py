@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from runtime.settings import Settings
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 EVERY = 5_000
+LOOKS = 100
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 
 def see(page: Page, sight: Locator) -> None:
     """Let time pass for the page, five seconds at a time, until it shows something by itself."""
-    for _ in range(10):
+    for _ in range(LOOKS):
         page.clock.run_for(EVERY)
         try:
             sight.wait_for(timeout=1_500)
@@ -86,7 +87,7 @@ def progress(page: Page) -> Locator:
 def rows_done(page: Page, more_than: int) -> int:
     """Let time pass until more rows are done than before, and return how many; those left must be some."""
     bar = progress(page)
-    for _ in range(10):
+    for _ in range(LOOKS):
         page.clock.run_for(EVERY)
         page.wait_for_timeout(300)
         done = bar.evaluate("bar => bar.value")

@@ -40,11 +40,11 @@ def test_a_photo_of_a_step_is_sent_by_the_camera_and_seen_to_be_inspected(
     expect(page.get_by_text("The photo is here and is being inspected")).to_be_visible()
     expect(step.get_by_role("img", name="Photo of step 1")).to_be_visible()
     # The page is not loaded again: what is shown follows what the inspection found, and those who listen are told.
-    expect(step.get_by_text("Accepted", exact=True)).to_be_visible(timeout=15_000)
+    expect(step.get_by_text("Accepted", exact=True)).to_be_visible()
     told = page.get_by_role("status").filter(has=page.locator("#photos-said"))
     expect(told).to_have_text("1 photo: 1 accepted.")
     camera.set_input_files(taken(encoded(scene(1).point(lambda level: level // 40))))
-    expect(told).to_have_text("2 photos: 1 accepted, 1 rejected.", timeout=15_000)
+    expect(told).to_have_text("2 photos: 1 accepted, 1 rejected.")
     expect(step.get_by_text("dark")).to_be_visible()
     step.get_by_role("button", name="Complete").click()
     expect(step.get_by_text("Complete", exact=True)).to_be_visible()
