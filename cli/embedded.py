@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,7 @@ class EmbeddedServers:
         self._use: IO[bytes] | None = None
         self._postgres: EmbeddedPostgres | None = None
         self._redis: EmbeddedRedis | None = None
+        self._sockets: Path | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -114,7 +116,7 @@ class EmbeddedServers:
         return self._redis
 
     def _make_servers(self) -> None:
-        sockets = self._socket_folder()
+        self._sockets = sockets = self._socket_folder()
         if self._settings.database_url is None:
             self._postgres = EmbeddedPostgres(self._root, sockets, tcp=self._tcp, durable=self._durable)
         if self._settings.redis_url is None:
@@ -132,6 +134,8 @@ class EmbeddedServers:
             self._redis.stop()
         if self._postgres is not None:
             self._postgres.stop()
+        if self._sockets is not None and self._sockets.parent != self._root:
+            shutil.rmtree(self._sockets, ignore_errors=True)
 
     def _socket_folder(self) -> Path:
         """Return a folder that only we (and, for root, PostgreSQL's account) can enter, short enough for a socket."""

@@ -23,7 +23,7 @@ from runtime.settings import PREFIX, Settings, load_settings
 from sql.database import Database
 from tests.clocks import FixedClock
 from tests.network import block_network
-from tests.servers import TEMPLATE, TestServers
+from tests.servers import TEMPLATE, TestServers, open_folder
 
 if TYPE_CHECKING:
     from integrations.qcontact.sandbox import QContactSandbox
@@ -175,6 +175,13 @@ def command(
 
     yield run
     signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def own_folder() -> Iterator[Path]:
+    """A folder for one test and its own servers, which PostgreSQL's account may enter."""
+    with open_folder() as folder:
+        yield folder
 
 
 @pytest.fixture

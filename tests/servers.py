@@ -124,6 +124,21 @@ def _has_room(folder: str) -> bool:
     return os.access(folder, os.W_OK | os.X_OK) and shutil.disk_usage(folder).total >= ROOM
 
 
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """Make a folder whose `data` may hold servers; they are stopped and it is removed, whatever became of them.
+
+    Not in pytest's own folder: that is closed to PostgreSQL's account whenever another run begins.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="fibreflow-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        EmbeddedServers(Settings(environment="test", data_dir=folder / "data")).stop_for_all()
+        shutil.rmtree(folder)
+
+
 def sweep(but: Path | None = None) -> None:
     """Stop the servers that killed runs left behind, and remove their folders; those in use stay."""
     for folder in home().iterdir() if home().exists() else ():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from cli.embedded import EmbeddedServers
 from runtime.settings import Settings, load_settings
 from sql.migrate import migrate
 from tests.factories import unique
+from tests.servers import open_folder
 
 TEMPLATE = "migrated"
 
@@ -31,17 +30,12 @@ def logs(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def _module_servers() -> Iterator[EmbeddedServers]:
-    # Outside pytest's own folder: that is closed to PostgreSQL's account whenever another run begins.
-    folder = Path(tempfile.mkdtemp(prefix="fibreflow-acceptance-"))
-    folder.chmod(0o755)
-    settings = load_settings({}, environment="test", data_dir=folder / "data")
-    try:
+    with open_folder() as folder:
+        settings = load_settings({}, environment="test", data_dir=folder / "data")
         with EmbeddedServers(settings, durable=False) as servers:
             administer(servers, sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
             migrate(servers.postgres.url(TEMPLATE))
             yield servers
-    finally:
-        shutil.rmtree(folder)
 
 
 @pytest.fixture

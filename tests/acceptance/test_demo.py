@@ -60,14 +60,14 @@ def left_over(folder: Path) -> list[psutil.Process]:
     return [one for one in psutil.process_iter(["cwd"]) if str(one.info["cwd"] or "").startswith(str(folder))]
 
 
-def test_the_demo_tells_the_whole_journey_and_changes_nothing_the_second_time(tmp_path: Path) -> None:
-    first = demo(tmp_path / "data")
+def test_the_demo_tells_the_whole_journey_and_changes_nothing_the_second_time(own_folder: Path) -> None:
+    first = demo(own_folder / "data")
     assert first.splitlines()[-1] == "demo: ok"
     for part in (*IMPORTS, *LIFE, *REPEAT_FAULTS, *CASES, *NOTICES):
         assert part in first, first
     assert "nothing changed" not in first
 
-    second = demo(tmp_path / "data")
+    second = demo(own_folder / "data")
     assert second.splitlines()[-1] == "demo: ok"
     assert "nothing changed" in second
     for part in (
@@ -77,4 +77,4 @@ def test_the_demo_tells_the_whole_journey_and_changes_nothing_the_second_time(tm
         "one escalation, open: 3 faults",
     ):
         assert part in second, second
-    assert left_over(tmp_path) == []
+    assert left_over(own_folder) == []

@@ -16,10 +16,9 @@ import httpx
 import psutil
 import pytest
 
-from cli.embedded import EmbeddedServers
 from cli.ports import free_port
 from cli.server_process import gone
-from runtime.settings import PREFIX, load_settings
+from runtime.settings import PREFIX
 from tests.factories.drops import register_workbook
 
 pytestmark = pytest.mark.acceptance
@@ -28,22 +27,21 @@ FIBREFLOW = Path(sys.executable).parent / "fibreflow"
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def environment(own_folder: Path) -> dict[str, str]:
     """A system of its own: embedded servers in the test's folder, a free port, one small worker."""
     port = str(free_port())
-    mine = {"DATA_DIR": str(tmp_path / "data"), "API_PORT": port, "WORKER_PROCESSES": "1", "WORKER_GRACE": "5"}
+    mine = {"DATA_DIR": str(own_folder / "data"), "API_PORT": port, "WORKER_PROCESSES": "1", "WORKER_GRACE": "5"}
     return {**os.environ, **{PREFIX + name: value for name, value in mine.items()}}
 
 
 @pytest.fixture
-def up(environment: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def up(environment: dict[str, str], own_folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`fibreflow up`, its output in `out`; whatever is left of it at the end is stopped."""
-    with (tmp_path / "out").open("wb") as out:
+    with (own_folder / "out").open("wb") as out:
         process = subprocess.Popen([FIBREFLOW, "up"], env=environment, stdout=out, stderr=out, start_new_session=True)
     yield process
     process.kill()
     process.wait()
-    EmbeddedServers(load_settings({}, data_dir=tmp_path / "data")).stop_for_all()
 
 
 def until(condition: Callable[[], bool], process: subprocess.Popen[bytes], out: Path, seconds: float = 300) -> None:
@@ -90,16 +88,16 @@ def signs_in_by_the_printed_link(environment: dict[str, str], out: Path) -> None
     assert "Demo User" in run(environment, "keys", "list").stdout
 
 
-def test_everything_runs_and_stops(up: subprocess.Popen[bytes], environment: dict[str, str], tmp_path: Path) -> None:
-    until(lambda: ready(environment), up, tmp_path / "out")
-    until(lambda: "FibreFlow is ready" in (tmp_path / "out").read_text(encoding="utf-8"), up, tmp_path / "out")
-    everything = family(up, tmp_path)
+def test_everything_runs_and_stops(up: subprocess.Popen[bytes], environment: dict[str, str], own_folder: Path) -> None:
+    until(lambda: ready(environment), up, own_folder / "out")
+    until(lambda: "FibreFlow is ready" in (own_folder / "out").read_text(encoding="utf-8"), up, own_folder / "out")
+    everything = family(up, own_folder)
     assert len(everything) > 8
-    signs_in_by_the_printed_link(environment, tmp_path / "out")
+    signs_in_by_the_printed_link(environment, own_folder / "out")
 
-    (tmp_path / "drops.xlsx").write_bytes(register_workbook())
-    imported = run(environment, "import", "drops", str(tmp_path / "drops.xlsx"), "--follow")
-    assert imported.returncode == 0, imported.stderr + (tmp_path / "out").read_text(encoding="utf-8")
+    (own_folder / "drops.xlsx").write_bytes(register_workbook())
+    imported = run(environment, "import", "drops", str(own_folder / "drops.xlsx"), "--follow")
+    assert imported.returncode == 0, imported.stderr + (own_folder / "out").read_text(encoding="utf-8")
     assert "completed" in imported.stdout
 
     second = run(environment, "up")
@@ -112,9 +110,9 @@ def test_everything_runs_and_stops(up: subprocess.Popen[bytes], environment: dic
 
 
 def test_a_kill_leaves_a_system_that_starts_again(
-    up: subprocess.Popen[bytes], environment: dict[str, str], tmp_path: Path
+    up: subprocess.Popen[bytes], environment: dict[str, str], own_folder: Path
 ) -> None:
-    until(lambda: ready(environment), up, tmp_path / "out")
+    until(lambda: ready(environment), up, own_folder / "out")
     up.kill()
     up.wait()
     deadline = time.monotonic() + 120
@@ -122,4 +120,4 @@ def test_a_kill_leaves_a_system_that_starts_again(
         assert time.monotonic() < deadline, "the API outlived its supervisor"
         time.sleep(0.1)
     assert run(environment, "doctor").returncode == 0
-    assert not any((tmp_path / "data" / "run").glob(".s.PGSQL.*"))
+    assert not any((own_folder / "data" / "run").glob(".s.PGSQL.*"))

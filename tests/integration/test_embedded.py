@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -53,10 +51,9 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(own_folder: Path) -> Path:
     """A data folder whose servers are stopped at the end whatever the test did to them."""
-    yield tmp_path / "data"
-    EmbeddedServers(settings_for(tmp_path / "data")).stop_for_all()
+    return own_folder / "data"
 
 
 def settings_for(folder: Path, **more: object) -> Settings:
@@ -234,12 +231,15 @@ def test_data_of_another_version_is_refused_and_kept(folder: Path) -> None:
     assert (folder / "postgres" / "PG_VERSION").exists()
 
 
-def test_a_long_path_with_spaces_and_quotes_works(tmp_path: Path) -> None:
-    folder = tmp_path / ("it's a 'long' path, " * 4).strip() / "data 100%"
+def test_a_long_path_with_spaces_and_quotes_works(own_folder: Path) -> None:
+    folder = own_folder / ("it's a 'long' path, " * 4).strip() / "data 100%"
     with servers_for(folder) as servers:
         assert ask(servers.settings, "select 1") == 1
         assert count_up(servers.settings) == 1
+        sockets = servers.postgres._sockets
+        assert sockets.exists()
     assert living(folder) == []
+    assert not sockets.exists()
 
 
 def test_a_port_is_opened_only_when_asked(folder: Path) -> None:
@@ -273,26 +273,23 @@ def test_a_missing_wheel_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
-def test_works_as_a_normal_user(tmp_path: Path) -> None:
-    home = Path(tempfile.mkdtemp(prefix="fibreflow-user-"))
-    home.chmod(0o755)
+def test_works_as_a_normal_user(own_folder: Path) -> None:
+    home = own_folder / "home"
+    home.mkdir()
     os.chown(home, NOBODY, NOBODY)
     open_path_to(server_program())
     # A process without rights cannot write its coverage down beside the project.
     mine = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    try:
-        result = subprocess.run(
-            [sys.executable, "-W", "error", "-c", AS_A_NORMAL_USER, str(home), str(NOBODY)],
-            env={**mine, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert (result.returncode, result.stderr) == (0, "")
-        assert (home / "data" / "postgres").stat().st_uid == NOBODY
-        assert living(home) == []
-    finally:
-        shutil.rmtree(home)
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", AS_A_NORMAL_USER, str(home), str(NOBODY)],
+        env={**mine, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (home / "data" / "postgres").stat().st_uid == NOBODY
+    assert living(home) == []
 
 
 def test_joins_servers_whose_folder_cannot_be_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
