@@ -141,7 +141,7 @@ class Requests(BaseHTTPRequestHandler):
     def _has_token(self) -> bool:
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         try:
-            claims = jwt.decode(token, self.server.key.public_key(), algorithms=["RS256"])  # type: ignore[arg-type]
+            claims = jwt.decode(token, self.server.key.public_key(), algorithms=["RS256"])
         except jwt.InvalidTokenError:
             return False
         return bool(claims["iss"] == EMAIL)

@@ -9,8 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from jobs import ledger
-from jobs.enqueueing import EnqueuedJob
-from jobs.ledger import Claim, Settlement
+from jobs.ledger import Claim, EnqueuedJob, Settlement
 from jobs.platform import Platform
 from jobs.registry import JobArgs, Kind
 from runtime.clock import Clock
@@ -60,7 +59,7 @@ class StandIn:
                 version="0",
                 queues=list(queues),
                 threads=1,
-                heartbeat_interval=600,
+                heartbeat_interval=60,
             )
 
     def claim(self, ids: Iterable[UUID]) -> list[Claim]:

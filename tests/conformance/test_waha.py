@@ -33,6 +33,7 @@ from integrations.waha.errors import Capped, SessionBroken, SessionNotWorking, T
 from integrations.waha.events import confirmed_of, received_of
 from integrations.waha.sandbox import WahaSandbox
 from integrations.waha.sandbox.chats import Media
+from integrations.waha.sandbox.switches import Engine
 from runtime.settings import Settings, load_settings
 from tests.conformance.real import endpoints, reachable, values_for
 from tests.processes import wait_until
@@ -138,7 +139,7 @@ class TestEverywhere:
 class TestShapes:
     @pytest.mark.parametrize("engine", ENGINES)
     def test_the_stanza_is_found_in_every_engine_s_answer(
-        self, waha_sandbox: WahaSandbox, client: WahaClient, engine: str
+        self, waha_sandbox: WahaSandbox, client: WahaClient, engine: Engine
     ) -> None:
         waha_sandbox.switches.engine = engine
         planned = client.new_message_id()
@@ -372,7 +373,7 @@ class TestEvents:
 
     @pytest.mark.parametrize("engine", ENGINES)
     def test_what_people_write_is_read_and_their_photos_fetched(
-        self, waha_sandbox: WahaSandbox, client: WahaClient, receiver: Receiver, engine: str
+        self, waha_sandbox: WahaSandbox, client: WahaClient, receiver: Receiver, engine: Engine
     ) -> None:
         waha_sandbox.switches.engine = engine
         waha_sandbox.switches.media_base_url = "http://localhost:3000"

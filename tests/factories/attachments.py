@@ -8,6 +8,7 @@ import itertools
 from typing import Any
 
 import openpyxl
+from openpyxl.worksheet.worksheet import Worksheet
 from PIL import ExifTags, Image, ImageDraw
 
 from sql.database import Connection
@@ -65,6 +66,7 @@ def camera(orientation: int = 1, **notes: Any) -> Image.Exif:
 def workbook() -> bytes:
     """A small .xlsx."""
     book, made = openpyxl.Workbook(), io.BytesIO()
+    assert isinstance(book.active, Worksheet)
     book.active.append(["DR", next(_numbers)])
     book.save(made)
     return made.getvalue()

@@ -158,25 +158,25 @@ def test_success_has_the_contracts_envelope(app: Flask) -> None:
     answer = client_with(app).get(f"{BASE}/{AN_ID.upper()}")
     assert answer.status_code == 200
     assert answer.content_type == "application/json"
-    assert answer.json["success"] is True
-    assert answer.json["data"] == {"id": AN_ID, "at": "2026-01-02T00:00:00.000Z"}
-    assert datetime.fromisoformat(answer.json["meta"]["timestamp"]).tzinfo is not None
-    assert answer.json["meta"]["timestamp"].endswith("Z")
+    assert answer.get_json()["success"] is True
+    assert answer.get_json()["data"] == {"id": AN_ID, "at": "2026-01-02T00:00:00.000Z"}
+    assert datetime.fromisoformat(answer.get_json()["meta"]["timestamp"]).tzinfo is not None
+    assert answer.get_json()["meta"]["timestamp"].endswith("Z")
 
 
 def test_query_lists_numbers_meta_and_paging(app: Flask) -> None:
     answer = client_with(app).get(f"{BASE}?tag=a&tag=b&limit=5&unknown=1")
-    assert answer.json["data"] == {"tag": ["a", "b"], "limit": 5}
-    assert answer.json["pagination"] == {"page": 1}
-    assert answer.json["meta"]["more"] is False
+    assert answer.get_json()["data"] == {"tag": ["a", "b"], "limit": 5}
+    assert answer.get_json()["pagination"] == {"page": 1}
+    assert answer.get_json()["meta"]["more"] is False
 
 
 def failure(answer: Any) -> tuple[int, str]:
     assert answer.content_type == "application/json"
-    assert answer.json["success"] is False
-    assert answer.json["meta"]["timestamp"].endswith("Z")
-    assert answer.json["error"]["message"]
-    return answer.status_code, answer.json["error"]["code"]
+    assert answer.get_json()["success"] is False
+    assert answer.get_json()["meta"]["timestamp"].endswith("Z")
+    assert answer.get_json()["error"]["message"]
+    return answer.status_code, answer.get_json()["error"]["code"]
 
 
 @pytest.mark.parametrize(
@@ -203,14 +203,14 @@ def test_every_failure_has_the_contracts_envelope(app: Flask, method: str, path:
 def test_a_wrong_body_is_answered_field_by_field(app: Flask, platform: Platform) -> None:
     answer = client_as(app, platform, "manager").post(BASE, json={"name": "", "count": "few", "extra": 1})
     assert failure(answer) == (422, "VALIDATION_ERROR")
-    assert set(answer.json["error"]["details"]) == {"name", "count", "extra"}
+    assert set(answer.get_json()["error"]["details"]) == {"name", "count", "extra"}
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b"[" * 100_000, b"NaN,"])
 def test_what_is_no_json_is_called_so(app: Flask, platform: Platform, body: bytes) -> None:
     answer = client_as(app, platform, "manager").post(BASE, data=body, content_type="application/json")
     assert failure(answer) == (422, "VALIDATION_ERROR")
-    assert "Invalid JSON" in answer.json["error"]["message"]
+    assert "Invalid JSON" in answer.get_json()["error"]["message"]
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"3", b"null"])
@@ -222,8 +222,8 @@ def test_json_that_is_no_object_is_refused_where_an_object_is_needed(
 
 
 def test_an_optional_body_may_be_left_out(app: Flask) -> None:
-    assert client_with(app).patch(f"{BASE}/x").json["data"] == {"id": "x", "body": None}
-    assert client_with(app).patch(f"{BASE}/x", json=[1]).json["data"] == {"id": "x", "body": [1]}
+    assert client_with(app).patch(f"{BASE}/x").get_json()["data"] == {"id": "x", "body": None}
+    assert client_with(app).patch(f"{BASE}/x", json=[1]).get_json()["data"] == {"id": "x", "body": [1]}
     assert failure(client_with(app).patch(f"{BASE}/x", data=b"{"))[0] == 422
 
 
@@ -234,7 +234,7 @@ def test_a_doubled_slash_is_led_to_the_right_address(app: Flask) -> None:
 
 
 def test_a_status_refusal_carries_its_details(app: Flask) -> None:
-    details = client_with(app).put(f"{BASE}/closed").json["error"]["details"]
+    details = client_with(app).put(f"{BASE}/closed").get_json()["error"]["details"]
     assert details == {"current": "open", "requested": "closed", "allowed": ["assigned", "cancelled"]}
 
 
@@ -243,7 +243,7 @@ def test_the_unforeseen_shows_nothing_but_an_id_that_finds_its_trace(app: Flask)
         answer = client_with(app).delete(f"{BASE}/x")
     assert "hunter2" not in answer.text
     assert "RuntimeError" not in answer.text
-    request_id = answer.json["error"]["details"]["request_id"]
+    request_id = answer.get_json()["error"]["details"]["request_id"]
     assert answer.headers["X-Request-ID"] == request_id
     trace = next(line for line in lines if line["event"] == "request failed unexpectedly")
     assert trace["request_id"] == request_id
@@ -262,7 +262,7 @@ def test_a_sane_request_id_is_kept_and_any_other_replaced(app: Flask) -> None:
 def test_the_request_id_and_the_actor_reach_the_unit_of_work(app: Flask, platform: Platform) -> None:
     client = client_as(app, platform, "manager", name="importer")
     answer = client.post(f"{BASE}/made", headers={"X-Request-ID": "abcdefgh-1"})
-    assert answer.json["data"] == {"request_id": "abcdefgh-1", "actor": "importer"}
+    assert answer.get_json()["data"] == {"request_id": "abcdefgh-1", "actor": "importer"}
 
 
 def test_the_access_log_names_route_and_caller_and_no_secret(app: Flask, platform: Platform) -> None:
@@ -316,7 +316,7 @@ def test_an_upload_beyond_the_limit_is_refused(platform: Platform) -> None:
 
     data = {"note": "n", "file": (io.BytesIO(b"x" * 1000), "a.bin")}
     taken = client.post(f"{BASE}/upload", data=data, content_type="multipart/form-data")
-    assert taken.json["data"] == {"note": "n", "size": 1000, "filename": "a.bin"}
+    assert taken.get_json()["data"] == {"note": "n", "size": 1000, "filename": "a.bin"}
     refused = client.post(
         f"{BASE}/upload", data=b"x" * (1024 * 1024 + 1), content_type="multipart/form-data; boundary=b"
     )

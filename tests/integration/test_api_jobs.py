@@ -12,8 +12,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from jobs import operations, schedules
-from jobs.enqueueing import EnqueuedJob
 from jobs.kinds.act_on_jobs import act_on_jobs
+from jobs.ledger import EnqueuedJob
 from jobs.platform import Platform
 from jobs.registry import JobArgs, NoArgs, Registry, job
 from runtime.settings import Settings
@@ -283,7 +283,8 @@ def test_a_bulk_action_shows_its_count_first_and_is_a_job_itself(platform: Platf
     failed = [enqueue(platform, scene, Scene(plot="discard")) for _ in range(3)]
     enqueue(platform, effect, Effect())
     run_jobs(platform)
-    wish = {"action": "retry", "filter": {"kind": "test_scene", "state": "discarded"}, "reason": "mended"}
+    over = {"kind": "test_scene", "state": "discarded"}
+    wish: dict[str, Any] = {"action": "retry", "filter": over, "reason": "mended"}
 
     counted = post(operator, "/jobs/bulk", **wish)
     assert counted == {"action": "retry", "count": 3, "count_is_capped": False, "job_id": None}
@@ -301,7 +302,7 @@ def test_a_bulk_action_shows_its_count_first_and_is_a_job_itself(platform: Platf
 
 
 def test_a_bulk_action_over_nothing_starts_nothing(operator: FlaskClient) -> None:
-    wish = {"action": "cancel", "filter": {"queue": "imports"}, "reason": "r", "dry_run": False}
+    wish: dict[str, Any] = {"action": "cancel", "filter": {"queue": "imports"}, "reason": "r", "dry_run": False}
     assert post(operator, "/jobs/bulk", **wish)["job_id"] is None
     assert data(operator, "/jobs") == []
 

@@ -11,7 +11,6 @@ from uuid import UUID
 import pytest
 
 from integrations.storage import Storage
-from jobs.kinds import make_pictures as pictures
 from jobs.kinds.make_pictures import MakePictures, make_pictures
 from jobs.kinds.sweep_stored_files import sweep_stored_files
 from jobs.procedures.attachment_files import add, keep
@@ -180,7 +179,7 @@ class TestSweep:
             raise OSError("the worker is gone")
 
         with monkeypatch.context() as patch:
-            patch.setattr(pictures.service, "name_pictures", killed)
+            patch.setattr(service, "name_pictures", killed)
             run_jobs(platform)
         assert len(keys(storage)) == 3
         connection.execute("update jobs set state = 'available' where kind = 'make_pictures' and state = 'retryable'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -70,7 +71,7 @@ def delete(platform: Platform, actor: Actor, attachment_id: UUID) -> None:
 
 
 def events(connection: Connection, ticket_id: UUID) -> list[dict[str, Any]]:
-    rows, _ = ticket_views.list_events(connection, SYSTEM, ticket_id, ticket_views.PageRequest(size=100))
+    rows, _ = ticket_views.list_events(connection, SYSTEM, ticket_id, PageRequest(size=100))
     return rows
 
 
@@ -237,7 +238,7 @@ class TestRacing:
     def test_of_two_who_delete_a_file_one_wins(self, platform: Platform, connection: Connection, ticket: Row) -> None:
         people = [make_actor(connection, "qa"), make_actor(connection, "manager")]
         photo = attach(platform, people[0], ticket["id"])
-        won, lost = race([lambda one=one: delete(platform, one, photo["id"]) for one in people])
+        won, lost = race([partial(delete, platform, one, photo["id"]) for one in people])
         assert (len(won), [type(error) for error in lost]) == (1, [StaleWrite])
         assert "was deleted by Person" in lost[0].message
 
@@ -246,7 +247,7 @@ class TestRacing:
     ) -> None:
         photos = [attach(platform, qa, ticket["id"], step_number=3) for _ in range(2)]
         complete_steps(connection, ticket["id"])
-        won, lost = race([lambda one=one: delete(platform, qa, one["id"]) for one in photos])
+        won, lost = race([partial(delete, platform, qa, one["id"]) for one in photos])
         assert (len(won), [type(error) for error in lost]) == (1, [ConditionNotMet])
 
 

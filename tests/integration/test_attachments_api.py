@@ -24,6 +24,7 @@ from tests.factories.attachments import HEIC, PDF, XLS, camera, draw, make_site_
 from tests.factories.tickets import make_actor
 from tests.running import run_jobs
 from ticketing import ticket_views
+from ticketing.paging import PageRequest
 from ticketing.people import SYSTEM, Actor
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class TestUploading:
         assert (shown["inspection_status"], shown["thumbnail_url"]) == ("pending", None)
         steps = client.get(f"{API}/tickets/{ticket['id']}/verification").get_json()["data"]
         assert (steps[2]["id"], steps[2]["photos_count"]) == (shown["verification_step_id"], 1)
-        events, _ = ticket_views.list_events(connection, SYSTEM, ticket["id"], ticket_views.PageRequest(size=9))
+        events, _ = ticket_views.list_events(connection, SYSTEM, ticket["id"], PageRequest(size=9))
         assert [event["event_type"] for event in events] == ["attachment_uploaded"]
         assert events[0]["after"]["file_sha256"] == shown["file_sha256"]
 

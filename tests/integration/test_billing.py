@@ -23,7 +23,6 @@ from tests.factories import Row, make_contractor, make_project, make_ticket
 from tests.factories.access import client_as
 from ticketing import billing
 from ticketing.billing import BillingRequest
-from ticketing.exports import reports
 from ticketing.exports.reports import Reader
 from ticketing.people import SYSTEM
 
@@ -189,4 +188,3 @@ class TestFiles:
         wanted = BillingRequest(closed_from=MONTH, closed_before=NEXT_MONTH)
         counted, listed = (list(sheet.batches) for sheet in billing.BILLING.sheets(reader, wanted))
         assert counted[0][-1]["tickets"] == sum(len(batch) for batch in listed) == 2
-        assert reports.AT_ONCE == billing.AT_ONCE

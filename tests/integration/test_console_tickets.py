@@ -15,6 +15,7 @@ from tests.factories.access import make_api_key
 from tests.factories.sla import create
 from tests.running import run_jobs
 from ticketing import ticket_lists, ticket_views
+from ticketing.paging import fetch_planned
 from ticketing.ticket_views import read_ticket
 
 if TYPE_CHECKING:
@@ -147,9 +148,13 @@ class TestLooking:
         self, manager: FlaskClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked: list[str] = []
-        real = ticket_views.fetch_planned
+
+        def counting(*arguments: Any, **more: Any) -> Any:
+            asked.append("x")
+            return fetch_planned(*arguments, **more)
+
         for module in (ticket_views, ticket_lists):
-            monkeypatch.setattr(module, "fetch_planned", lambda *a, **k: (asked.append("x"), real(*a, **k))[1])
+            monkeypatch.setattr(module, "fetch_planned", counting)
         for _ in range(3):
             create(platform)
         asked.clear()

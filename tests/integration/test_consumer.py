@@ -17,6 +17,7 @@ NOBODY_LISTENS = SecretStr("redis://127.0.0.1:1/0")
 
 
 def test_redis_going_and_coming_back_is_told_once_each(settings: Settings, frozen_clock: FixedClock) -> None:
+    assert settings.redis_url is not None
     deaf = settings.model_copy(update={"redis_url": NOBODY_LISTENS})
     with platform_for_tests(deaf, frozen_clock) as platform, capture_logs() as lines:
         worker = StandIn(platform)

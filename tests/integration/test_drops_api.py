@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
     from jobs.platform import Platform
+    from ticketing.people import Role
 
 
 @pytest.fixture
@@ -104,7 +105,8 @@ def test_a_form_without_a_file_is_refused(client: FlaskClient, form: dict[str, s
 
 
 def test_only_managers_and_operators_import(app: Flask, platform: Platform) -> None:
-    for role, status in (("operator", 202), ("technician", 403), ("viewer", 403), ("qa", 403)):
+    answers: dict[Role, int] = {"operator": 202, "technician": 403, "viewer": 403, "qa": 403}
+    for role, status in answers.items():
         assert upload(client_as(app, platform, role), register_workbook({})).status_code == status
 
 

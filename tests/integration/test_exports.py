@@ -21,7 +21,7 @@ from integrations.storage import Storage
 from jobs.kinds.forget_exports import forget_exports
 from jobs.platform import Platform
 from jobs.procedures import exporting
-from sql.database import Connection
+from sql.database import Connection, queries
 from tests.clocks import FixedClock
 from tests.factories import make_contractor, make_project, make_ticket, make_user
 from tests.factories.access import client_as, client_with
@@ -31,7 +31,7 @@ from ticketing.exports import reports, service
 from ticketing.exports.reports import TICKETS, Reader
 from ticketing.people import SYSTEM
 from ticketing.risks.views import RiskFilter
-from ticketing.ticket_views import TicketFilter
+from ticketing.ticket_views import TicketFilter, list_tickets
 from ticketing.vocabulary import RiskStatus, Status
 
 API = "/api/ticketing"
@@ -160,7 +160,7 @@ class TestTickets:
     ) -> None:
         monkeypatch.setattr(reports, "AT_ONCE", 500)
         make_many_tickets(connection, 1_100)
-        read, calls = reports.list_tickets, iter(range(10))
+        read, calls = list_tickets, iter(range(10))
 
         def failing(*arguments: Any) -> Any:
             if next(calls) == 2:
@@ -324,7 +324,7 @@ class TestByAJob:
 def test_batches_are_led_by_an_index(platform: Platform, connection: Connection) -> None:
     """An export reads by the list's own query; what is its own is the look-up of names and the runs of the check."""
     make_many_tickets(connection, 20_000)
-    statement = reports.queries("exports").list_ticket_names.sql
+    statement = queries("exports").list_ticket_names.sql
     ids = [row["id"] for row in connection.execute("select id from tickets order by created_at desc limit 1000")]
     plan = connection.execute(f"explain {statement}", {"ticket_ids": ids}).fetchall()
     assert "Seq Scan on tickets" not in "\n".join(str(row["QUERY PLAN"]) for row in plan)

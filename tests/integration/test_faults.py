@@ -28,7 +28,9 @@ from ticketing.faults import service, trends
 from ticketing.faults.rules import Grouping, Period
 from ticketing.faults.service import Attribution
 from ticketing.faults.trends import TrendRequest, Trends
+from ticketing.paging import PageRequest
 from ticketing.people import SYSTEM, Actor
+from ticketing.ticket_access import Sight
 from ticketing.ticket_changes import version
 from ticketing.ticket_views import TicketView
 from ticketing.vocabulary import FaultCause
@@ -60,7 +62,7 @@ class TestAttributing:
             platform, manager, ticket["id"], fault_cause="workmanship", fault_cause_details=" Loose connector "
         )
         assert (changed["fault_cause"], changed["fault_cause_details"]) == ("workmanship", "Loose connector")
-        rows, _ = ticket_views.list_events(connection, SYSTEM, ticket["id"], ticket_views.PageRequest())
+        rows, _ = ticket_views.list_events(connection, SYSTEM, ticket["id"], PageRequest())
         (event,) = rows
         assert (event["event_type"], event["actor_id"]) == ("ticket_updated", manager.user_id)
         assert event["before"] == {"fault_cause": None, "fault_cause_details": None}
@@ -314,7 +316,7 @@ def test_trends_read_no_more_than_they_must(many: Connection, grouping: Grouping
     )
     row = many.execute("select id from users limit 1").fetchone()
     assert row is not None
-    sight = ticket_views.EVERYTHING if narrowed != "person" else ticket_views.Sight(user_id=row["id"])
+    sight = ticket_views.EVERYTHING if narrowed != "person" else Sight(user_id=row["id"])
     values = trends._parameters(wanted, trends._project(many, wanted), sight)
     statement = "explain (format json) " + queries("faults").count_faults.sql
     planned = many.execute(statement, values, prepare=False).fetchone()

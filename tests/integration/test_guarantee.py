@@ -23,10 +23,11 @@ from tests.factories.access import client_as
 from tests.factories.weekly import import_report, weekly_row
 from tests.running import run_jobs
 from ticketing import tickets as ticket_service
+from ticketing.paging import PageRequest
 from ticketing.people import SYSTEM
 from ticketing.ticket_changes import version
 from ticketing.ticket_input import TicketChanges
-from ticketing.ticket_views import PageRequest, list_events, read_ticket
+from ticketing.ticket_views import list_events, read_ticket
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 API = "/api/ticketing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -274,7 +275,7 @@ class TestRaces:
     ) -> None:
         for number in range(1, 4):
             ticket = make_finished_ticket(platform, connection)
-            won, lost = race([lambda ticket=ticket: hand_over(platform, qa, ticket["id"])] * 2)
+            won, lost = race([partial(hand_over, platform, qa, ticket["id"])] * 2)
             assert (len(won), [(type(error), error.code) for error in lost]) == (1, [(AlreadyHandedOver, "CONFLICT")])
             assert won[0]["chain_number"] == number
 
@@ -282,7 +283,7 @@ class TestRaces:
         self, platform: Platform, connection: Connection, qa: Actor
     ) -> None:
         made = [make_finished_ticket(platform, connection)["id"] for _ in range(6)]
-        won, lost = race([lambda ticket_id=ticket_id: hand_over(platform, qa, ticket_id) for ticket_id in made])
+        won, lost = race([partial(hand_over, platform, qa, ticket_id) for ticket_id in made])
         assert lost == []
         chain = sorted(won, key=lambda one: one["chain_number"])
         assert [one["chain_number"] for one in chain] == [1, 2, 3, 4, 5, 6]

@@ -235,20 +235,21 @@ class TestAllHandovers:
         assert client_as(app, platform, "viewer").get(f"{API}/handovers").status_code == 200
 
 
+WAITING: list[dict[str, Any]] = [
+    {"status": "in_progress", "owner": "build"},
+    {"status": "qa_approved", "ont_serial": None},
+    {"status": "pending_handover"},
+    {"status": "handed_to_maintenance", "owner": "maintenance"},
+    {"status": "pending_qa"},
+    {"status": "closed", "fault_cause": "unknown"},
+]
+
+
 class TestPending:
     def test_rows_pages_and_summary(self, client: FlaskClient, platform: Platform) -> None:
         made = [
             finished(platform, created_at=NOON + timedelta(minutes=number), updated_at=NOON + timedelta(hours=1), **one)
-            for number, one in enumerate(
-                [
-                    {"status": "in_progress", "owner": "build"},
-                    {"status": "qa_approved", "ont_serial": None},
-                    {"status": "pending_handover"},
-                    {"status": "handed_to_maintenance", "owner": "maintenance"},
-                    {"status": "pending_qa"},
-                    {"status": "closed", "fault_cause": "unknown"},
-                ]
-            )
+            for number, one in enumerate(WAITING)
         ]
         first = client.get(f"{API}/handovers/pending?limit=2").get_json()
         assert [row["ticket_id"] for row in first["data"]] == [str(made[3]["id"]), str(made[2]["id"])]

@@ -57,6 +57,10 @@ def files(connection: Connection, ticket: Row) -> list[dict[str, Any]]:
     ).fetchall()
 
 
+def sent_by(sender: str) -> dict[str, Any]:
+    return {"from": sender}
+
+
 class TestPlaces:
     def test_a_message_about_a_drop_is_a_note_on_its_one_open_ticket(
         self, platform: Platform, connection: Connection, ticket: Row
@@ -135,7 +139,7 @@ class TestPlaces:
 
     def test_our_own_messages_and_states_are_none(self, platform: Platform, connection: Connection) -> None:
         write(platform, DROP, fromMe=True)
-        write(platform, DROP, **{"from": "status@broadcast"})
+        write(platform, DROP, **sent_by("status@broadcast"))
         assert messages(connection) == []
 
     def test_a_message_without_an_id_is_noted_as_unusable(self, platform: Platform, connection: Connection) -> None:
@@ -154,7 +158,7 @@ class TestContext:
         write(platform, "the pole", ago=timedelta(minutes=5))
         write(platform, OTHER_DROP, ago=timedelta(minutes=4))
         write(platform, "and this", ago=timedelta(minutes=3))
-        write(platform, "from somebody else", **{"from": "27600000003@c.us"})
+        write(platform, "from somebody else", **sent_by("27600000003@c.us"))
         assert [note["content"] for note in notes(connection, ticket)] == [DROP, "the pole"]
         assert [note["content"] for note in notes(connection, other)] == [OTHER_DROP, "and this"]
         assert [item["reason"] for item in queue(connection)] == ["no_drop_number"]
@@ -204,14 +208,14 @@ class TestHiddenSenders:
     ) -> None:
         hidden = waha_sandbox.people.hidden_of(SENDER)
         for text in (DROP, "STOP"):
-            write(platform, text, **{"from": hidden})
+            write(platform, text, **sent_by(hidden))
         assert {message["sender_phone"] for message in messages(connection)} == {PHONE}
         assert messages(connection)[1]["outcome"] == "opted_out"
         asked = waha_sandbox.journal.matching(path_prefix="/api/default/lids")
         assert len(asked) == 1
 
     def test_a_wish_of_somebody_unknown_waits_for_a_person(self, platform: Platform, connection: Connection) -> None:
-        write(platform, "STOP", **{"from": LID})
+        write(platform, "STOP", **sent_by(LID))
         assert [item["reason"] for item in queue(connection)] == ["sender_unknown"]
 
 

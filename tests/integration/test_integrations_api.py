@@ -18,6 +18,7 @@ from jobs.outcomes import PutOff
 from jobs.outside import Breaker
 from jobs.platform import Platform
 from runtime.settings import Settings
+from tests.answers import data_of
 from tests.factories.access import client_as, client_with
 from tests.races import race_of_requests
 from tests.stand_in import StandIn, fetch, job_row
@@ -57,8 +58,8 @@ def worker(platform: Platform) -> Iterator[StandIn]:
 
 
 def shown(client: FlaskClient, name: str = "qcontact") -> dict[str, Any]:
-    rows: Any = client.get(PATH).json
-    return {row["name"]: row for row in rows["data"]}[name]
+    rows: dict[str, dict[str, Any]] = {row["name"]: row for row in data_of(client.get(PATH))}
+    return rows[name]
 
 
 def open_breaker(platform: Platform) -> None:

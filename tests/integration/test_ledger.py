@@ -222,7 +222,7 @@ def test_an_attempt_is_settled_once_however_often_it_is_asked_for(platform: Plat
 def test_a_requested_cancellation_wins_over_another_try(platform: Platform, worker: StandIn) -> None:
     for effect_too in (True, False):
         for plot in ("fail", "snooze"):
-            job_id = enqueue(platform, scene, Scene(plot=plot, effect=effect_too))  # type: ignore[arg-type]
+            job_id = enqueue(platform, scene, Scene(plot=plot, effect=effect_too))
             claim = worker.claim_one(job_id)
             request_cancel(platform, job_id)
             worker.run(claim)

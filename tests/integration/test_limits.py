@@ -69,7 +69,7 @@ def consumer_of(worker: StandIn, prefetch: int = 16, **more: Any) -> LedgerConsu
 
 def consume(consumer: LedgerConsumer, at_most: int = 100) -> list[Claim]:
     """Take messages until there is nothing for a moment."""
-    claims = []
+    claims: list[Claim] = []
     while len(claims) < at_most and isinstance(message := next(consumer), ClaimMessage):
         claims.append(message.claim)
     return claims

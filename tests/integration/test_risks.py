@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,12 +20,14 @@ from tests.races import race
 from tests.running import run_jobs
 from ticketing import ticket_views, tickets
 from ticketing.errors import ConditionNotMet, Forbidden, InvalidInput, NotFound
+from ticketing.paging import PageRequest
 from ticketing.people import SYSTEM, Actor
 from ticketing.risks import service, sweep, views
 from ticketing.risks.requests import NewRisk, RiskResolution
 from ticketing.risks.rules import AlreadyResolved
 from ticketing.risks.views import LIST_ORDER, RiskFilter, RiskListRequest
 from ticketing.ticket_input import TicketChanges
+from ticketing.ticket_views import EVERYTHING
 from ticketing.vocabulary import RiskStatus
 
 WAIT = 20
@@ -60,7 +63,7 @@ def move(platform: Platform, actor: Actor, ticket_id: UUID, status: str) -> dict
 
 
 def events(connection: Connection, ticket_id: UUID) -> list[dict[str, Any]]:
-    rows, _ = ticket_views.list_events(connection, SYSTEM, ticket_id, ticket_views.PageRequest(size=100))
+    rows, _ = ticket_views.list_events(connection, SYSTEM, ticket_id, PageRequest(size=100))
     return rows[::-1]
 
 
@@ -137,6 +140,7 @@ class TestAccepting:
         ticket = make_ticket(connection)
         with pytest.raises(InvalidInput) as caught:
             accept(platform, qa, ticket["id"], risk_expiry_date=NOON, followup_date="2026-11-19")
+        assert isinstance(caught.value.details, dict)
         assert set(caught.value.details) == {"risk_expiry_date", "followup_date"}
         assert accept(platform, qa, ticket["id"], followup_date="2026-11-20")["followup_date"] > NOON
 
@@ -186,7 +190,7 @@ class TestRaces:
         for _ in range(5):
             ticket = make_ticket(connection)
             made = make_risk(connection, ticket["id"], accepted_at=NOON)
-            won, lost = race([lambda made=made: resolve(platform, qa, made["id"])] * 2)
+            won, lost = race([partial(resolve, platform, qa, made["id"])] * 2)
             assert (len(won), [type(error) for error in lost]) == (1, [AlreadyResolved])
             assert len(events(connection, ticket["id"])) == 1
 
@@ -198,8 +202,8 @@ class TestRaces:
             ticket = make_ticket(connection, created_at=NOON)
             won, lost = race(
                 [
-                    lambda ticket=ticket: accept(platform, manager, ticket["id"]),
-                    lambda ticket=ticket: move(platform, manager, ticket["id"], "cancelled"),
+                    partial(accept, platform, manager, ticket["id"]),
+                    partial(move, platform, manager, ticket["id"], "cancelled"),
                 ]
             )
             names = [event["event_type"] for event in events(connection, ticket["id"])]
@@ -215,8 +219,8 @@ class TestRaces:
             made = make_risk(connection, ticket["id"], outstanding_steps=list(range(1, 13)), accepted_at=NOON)
             race(
                 [
-                    lambda ticket=ticket: move(platform, qa, ticket["id"], "qa_approved"),
-                    lambda made=made: resolve(platform, qa, made["id"]),
+                    partial(move, platform, qa, ticket["id"], "qa_approved"),
+                    partial(resolve, platform, qa, made["id"]),
                 ]
             )
             names = [event["event_type"] for event in events(connection, ticket["id"])]
@@ -243,7 +247,7 @@ class TestRaces:
                 with platform.begin(SYSTEM) as work:
                     return sweep.expire(work)
 
-            _, lost = race([expire, lambda made=made: resolve(platform, qa, made["id"])])
+            _, lost = race([expire, partial(resolve, platform, qa, made["id"])])
             assert lost == []
             names = [event["event_type"] for event in events(connection, made["ticket_id"])]
             assert names in (["risk_resolved"], ["risk_expired", "risk_resolved"])
@@ -517,14 +521,14 @@ class TestPlans:
         wanted = RiskFilter(**CASES[case])
         position = views.RiskPosition(1, NOON.replace(month=2, day=5), NOON.replace(month=1), uuid4())
         request = RiskListRequest(cursor=position.cursor() if keyset else None)
-        filters = views._filters(wanted, self.project(many, wanted), NOON.replace(month=2, day=3), views.EVERYTHING)
+        filters = views._filters(wanted, self.project(many, wanted), NOON.replace(month=2, day=3), EVERYTHING)
         values = filters | views._place(request) | {"risk_id": None}
         assert scans_of_risks(many, queries("risks").list_risks.sql, values) == {"qa_risk_acceptances_list_idx"}
 
     def test_those_of_one_ticket_are_found_by_it(self, many: Connection) -> None:
         row = many.execute("select id from tickets limit 1").fetchone()
         assert row is not None
-        filters = views._filters(RiskFilter(ticket_id=row["id"]), None, NOON, views.EVERYTHING)
+        filters = views._filters(RiskFilter(ticket_id=row["id"]), None, NOON, EVERYTHING)
         values = filters | views._place(RiskListRequest()) | {"risk_id": None}
         assert "Seq Scan" not in scans_of_risks(many, queries("risks").list_risks.sql, values)
 

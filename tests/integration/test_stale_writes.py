@@ -21,6 +21,8 @@ from ticketing.ticket_input import TicketChanges
 
 WAIT = 30.0
 
+Write = Callable[[UnitOfWork], dict[str, Any]]
+
 
 @pytest.fixture
 def actors(platform: Platform) -> list[Actor]:
@@ -42,19 +44,26 @@ def cancel(work: UnitOfWork, ticket: Row, seen: str) -> dict[str, Any]:
     return tickets.cancel(work, ticket["id"], expected={seen})
 
 
+def changed_since(error: StaleWrite) -> dict[str, Any]:
+    assert isinstance(error.details, dict)
+    changed: dict[str, Any] = error.details["changed"]
+    return changed
+
+
 def test_a_stale_write_is_told_what_it_saw_and_who_changed_it_last(
     platform: Platform, actors: list[Actor], ticket: Row
 ) -> None:
     for address, actor in zip(("2 Main Rd", "3 Main Rd"), actors, strict=True):
         with platform.begin(actor) as work:
             put(work, ticket, address=address)
-    for stale in (
+    stales: tuple[Write, ...] = (
         lambda work: cancel(work, ticket, version(ticket["updated_at"])),
         lambda work: put(work, ticket, priority="high", updated_at=ticket["updated_at"]),
-    ):
+    )
+    for stale in stales:
         with pytest.raises(StaleWrite) as caught, platform.begin(actors[0]) as work:
             stale(work)
-        changed = caught.value.details["changed"]
+        changed = changed_since(caught.value)
         assert changed.keys() == {"address"}
         assert changed["address"].pop("at")
         assert changed["address"] == {"was": "1 Main Rd", "value": "3 Main Rd", "by": actors[1].name}
@@ -66,7 +75,7 @@ def test_of_a_change_and_a_cancelling_of_the_same_version_one_wins(
     """The loser began before the winner ended, so by the clock nothing changed after what it saw."""
     seen, together = version(ticket["updated_at"]), Barrier(2)
 
-    def attempt(write: Callable[[UnitOfWork], dict[str, Any]]) -> dict[str, Any] | StaleWrite:
+    def attempt(write: Write) -> dict[str, Any] | StaleWrite:
         try:
             with platform.begin(actors[0]) as work:
                 together.wait(WAIT)
@@ -84,4 +93,4 @@ def test_of_a_change_and_a_cancelling_of_the_same_version_one_wins(
     won = [end for end in ended if not isinstance(end, StaleWrite)]
     assert (len(won), len(lost)) == (1, 1)
     field = "status" if won[0]["status"] == "cancelled" else "address"
-    assert lost[0].details["changed"][field]["value"] == won[0][field]
+    assert changed_since(lost[0])[field]["value"] == won[0][field]

@@ -89,9 +89,9 @@ class TestFilters:
 
     def test_references_are_matched_by_id(self, connection: Connection, wanted: Row) -> None:
         for name in ("assigned_to", "assigned_team_id", "project_id"):
-            assert listed(connection, **{name: str(wanted[name])}) == [wanted["id"]]
-            for nothing in (str(uuid4()), "user123"):
-                assert listed(connection, **{name: nothing}) == []
+            for value, ids in ((str(wanted[name]), [wanted["id"]]), (str(uuid4()), []), ("user123", [])):
+                filters: dict[str, Any] = {name: value}
+                assert listed(connection, **filters) == ids
 
     def test_false_is_a_filter_too(self, connection: Connection, wanted: Row) -> None:
         assert wanted["id"] not in listed(connection, qa_ready=False)

@@ -20,6 +20,7 @@ from ticketing.paging import PageRequest
 from ticketing.people import SYSTEM
 from ticketing.ticket_order import BY_URGENCY, Order
 from ticketing.ticket_views import TicketFilter
+from ticketing.vocabulary import Status
 
 if TYPE_CHECKING:
     from jobs.platform import Platform
@@ -119,7 +120,7 @@ def test_nobody_sees_more_in_another_order(connection: Connection, mixed: list[R
     own = make_ticket(connection, assigned_to=user["id"], status="assigned")
     for order in Order:
         page = ticket_views.list_tickets(
-            connection, actor_of(user), TicketFilter(status="assigned"), PageRequest(), order=order
+            connection, actor_of(user), TicketFilter(status=Status.ASSIGNED), PageRequest(), order=order
         )
         assert [row["id"] for row in page.rows] == [own["id"]]
 

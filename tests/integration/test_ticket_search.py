@@ -111,7 +111,8 @@ class TestOrder:
             for n in (3, 4)
         ]
         expected = [*reversed(exact), *reversed(others)]
-        for narrowed in ({}, {"status": Status.OPEN}):
+        choices: tuple[dict[str, Any], ...] = ({}, {"status": Status.OPEN})
+        for narrowed in choices:
             assert found(connection, "123456", **narrowed) == expected
             walked, cursor = [], None
             for _ in expected:

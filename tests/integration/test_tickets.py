@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from ticketing.errors import (
     NotFound,
     StaleWrite,
 )
+from ticketing.paging import PageRequest
 from ticketing.people import SYSTEM, Actor
 from ticketing.ticket_changes import version
 from ticketing.ticket_input import NewTicket, TicketChanges
@@ -55,7 +57,7 @@ def update(platform: Platform, actor: Actor, ticket_id: UUID, **fields: Any) -> 
 
 
 def events(connection: Connection, ticket_id: UUID) -> list[dict[str, Any]]:
-    rows, _ = ticket_views.list_events(connection, SYSTEM, ticket_id, ticket_views.PageRequest(size=100))
+    rows, _ = ticket_views.list_events(connection, SYSTEM, ticket_id, PageRequest(size=100))
     return rows[::-1]
 
 
@@ -447,9 +449,7 @@ class TestSeeing:
         mine = make_ticket(connection, assigned_to=technician.user_id, status="assigned")
         ours = make_ticket(connection, assigned_team_id=team["id"], status="assigned")
         other = make_ticket(connection, status="assigned")
-        page = ticket_views.list_tickets(
-            connection, technician, ticket_views.TicketFilter(), ticket_views.PageRequest()
-        )
+        page = ticket_views.list_tickets(connection, technician, ticket_views.TicketFilter(), PageRequest())
         assert {row["id"] for row in page.rows} == {mine["id"], ours["id"]}
         assert page.total == 2
         for visible in (mine, ours):
@@ -457,7 +457,7 @@ class TestSeeing:
         for look in (
             lambda: ticket_views.get_ticket(connection, technician, other["id"]),
             lambda: update(platform, technician, other["id"], status="in_progress"),
-            lambda: ticket_views.list_events(connection, technician, other["id"], ticket_views.PageRequest()),
+            lambda: ticket_views.list_events(connection, technician, other["id"], PageRequest()),
         ):
             with pytest.raises(NotFound):
                 look()
@@ -470,9 +470,7 @@ class TestSeeing:
             make_ticket(connection, assigned_team_id=team["id"])["id"],
         }
         hidden = make_ticket(connection, assigned_contractor_id=make_contractor(connection)["id"])
-        page = ticket_views.list_tickets(
-            connection, contractor, ticket_views.TicketFilter(), ticket_views.PageRequest()
-        )
+        page = ticket_views.list_tickets(connection, contractor, ticket_views.TicketFilter(), PageRequest())
         assert {row["id"] for row in page.rows} == seen
         with pytest.raises(NotFound):
             ticket_views.get_ticket(connection, contractor, hidden["id"])
@@ -498,10 +496,8 @@ class TestRacing:
             complete_steps(connection, ticket["id"])
             won, lost = race(
                 [
-                    lambda ticket=ticket: update(platform, manager, ticket["id"], status="qa_approved"),
-                    lambda ticket=ticket: update(
-                        platform, manager, ticket["id"], status="qa_rejected", reason="Blurred"
-                    ),
+                    partial(update, platform, manager, ticket["id"], status="qa_approved"),
+                    partial(update, platform, manager, ticket["id"], status="qa_rejected", reason="Blurred"),
                 ],
             )
             assert len(won) == 1
@@ -516,7 +512,7 @@ class TestRacing:
         seen = version(ticket["updated_at"])
         won, lost = race(
             [
-                lambda n=n: update(platform, manager, ticket["id"], address=f"{n} Main Rd", updated_at=seen)
+                partial(update, platform, manager, ticket["id"], address=f"{n} Main Rd", updated_at=seen)
                 for n in range(4)
             ],
         )

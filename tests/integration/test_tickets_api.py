@@ -178,7 +178,8 @@ class TestReading:
         url = f"{TICKETS}/{ticket['id']}"
         for number in range(4):
             client.put(url, json={"address": f"{number} Main Rd"})
-        seen, cursor = [], ""
+        seen: list[tuple[str, str | None]] = []
+        cursor: str | None = ""
         while cursor is not None:
             body = client.get(f"{url}/events?pageSize=2&cursor={cursor}").get_json()
             seen += [(event["event_type"], event["after"].get("address")) for event in body["data"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -19,6 +20,7 @@ from tests.factories.tickets import make_actor
 from tests.races import at_once
 from ticketing import ticket_views, verification
 from ticketing.errors import ConditionNotMet, Forbidden, NotFound, StaleWrite
+from ticketing.paging import PageRequest
 from ticketing.people import SYSTEM, Actor
 from ticketing.verification import StepChanges
 from ticketing.verification_steps import STEPS
@@ -49,7 +51,7 @@ def change(platform: Platform, actor: Actor, ticket_id: UUID, number: int, **fie
 
 
 def events(connection: Connection, ticket_id: UUID) -> list[dict[str, Any]]:
-    rows, _ = ticket_views.list_events(connection, SYSTEM, ticket_id, ticket_views.PageRequest(size=100))
+    rows, _ = ticket_views.list_events(connection, SYSTEM, ticket_id, PageRequest(size=100))
     return rows[::-1]
 
 
@@ -141,9 +143,7 @@ class TestSteps:
 class TestRacing:
     def test_of_two_who_complete_a_step_one_wins(self, platform: Platform, connection: Connection, ticket: Row) -> None:
         people = [make_actor(connection, "qa"), make_actor(connection, "manager")]
-        ends = at_once(
-            [lambda person=person: change(platform, person, ticket["id"], 9, is_complete=True) for person in people]
-        )
+        ends = at_once([partial(change, platform, person, ticket["id"], 9, is_complete=True) for person in people])
         (won,) = [end for end in ends if isinstance(end, dict)]
         (lost,) = [end for end in ends if isinstance(end, FibreflowError)]
         assert isinstance(lost, StaleWrite)
@@ -155,7 +155,7 @@ class TestRacing:
         self, platform: Platform, connection: Connection, technician: Actor, ticket: Row
     ) -> None:
         numbers = [1, 2, 3, 4]
-        at_once([lambda n=n: change(platform, technician, ticket["id"], n, is_complete=True) for n in numbers])
+        at_once([partial(change, platform, technician, ticket["id"], n, is_complete=True) for n in numbers])
         told = {event["details"]["progress"] for event in events(connection, ticket["id"])}
         assert told == {"1/12", "2/12", "3/12", "4/12"}
 

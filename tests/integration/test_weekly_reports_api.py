@@ -163,7 +163,7 @@ def test_what_no_import_could_read_is_refused_at_once(
         ({"year": 2025, "week_number": 53}, "week_number"),
     ],
 )
-def test_a_week_that_cannot_be_is_refused_by_field(client: FlaskClient, said: dict[str, int], field: str) -> None:
+def test_a_week_that_cannot_be_is_refused_by_field(client: FlaskClient, said: dict[str, Any], field: str) -> None:
     answer = upload(client, weekly_workbook(weekly_row()), **said)
     assert answer.status_code == 422
     assert field in answer.get_json()["error"]["details"]
@@ -238,7 +238,7 @@ def test_rejected_rows_come_back_mended(client: FlaskClient, platform: Platform)
     # What could act as a formula does not.
     assert sheet.cell(2, headers.index("Title") + 1).value == "'=SUM(A1)"
     assert sheet.cell(2, headers.index("Rejected column") + 1).value == "Priority"
-    assert "P9" in sheet.cell(2, headers.index("Rejected reason") + 1).value
+    assert "P9" in str(sheet.cell(2, headers.index("Rejected reason") + 1).value)
     sheet.cell(2, headers.index("Priority") + 1).value = "High"
     sheet.cell(3, headers.index("Title") + 1).value = "Slow"
     target = io.BytesIO()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -372,8 +374,8 @@ class Child:
 
 def test_a_supervisor_gives_up_when_a_child_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
     children = [Child(None), Child(2)]
-    monkeypatch.setattr(supervisor.subprocess, "Popen", lambda _: children.pop())
-    monkeypatch.setattr(supervisor.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(subprocess, "Popen", lambda _: children.pop())
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     healthy = children[0]
     assert supervisor.Supervisor(2, grace=1).run() == 2
     assert healthy.terminated

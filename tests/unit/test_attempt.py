@@ -23,7 +23,7 @@ NOW = datetime(2025, 3, 3, 7, tzinfo=UTC)
 
 def claim(**fields: Any) -> Claim:
     """A claim that nobody made."""
-    given_fields = {
+    usual: dict[str, Any] = {
         "id": uuid4(),
         "kind": "test_effect",
         "queue": "tickets",
@@ -38,8 +38,8 @@ def claim(**fields: Any) -> Claim:
         "rate_slot_at": None,
         "request_id": None,
         "tags": (),
-    } | fields
-    return Claim(**given_fields)
+    }
+    return Claim(**(usual | fields))
 
 
 @pytest.fixture

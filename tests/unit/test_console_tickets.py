@@ -83,7 +83,7 @@ def test_whoever_has_a_ticket_is_told_by_name() -> None:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("status", Status)
 def test_exactly_those_moves_are_offered_that_the_machine_and_the_role_allow(role: Role, status: Status) -> None:
-    actor = Actor(kind="api", name="x", roles=frozenset({role}))
+    actor = Actor(kind="api_key", name="x", roles=frozenset({role}))
     offered = moves_for(actor, status)
     allowed = [to for to in moves_from(status) if may_move(actor, status, to) and to != "handed_to_maintenance"]
     assert [move.status for move in offered] == allowed

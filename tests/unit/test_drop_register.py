@@ -126,7 +126,7 @@ def test_spares_are_counted_once_each() -> None:
 
 
 def test_headers_may_stand_lower_and_be_written_otherwise() -> None:
-    rows = [["Drops of Lawley"], [], [" Label ", "STRTFEAT", "pon_no"], ["DR1737348", "LAW.P.A002", 3]]
+    rows: list[list[Any]] = [["Drops of Lawley"], [], [" Label ", "STRTFEAT", "pon_no"], ["DR1737348", "LAW.P.A002", 3]]
     (row,) = read_register(rows).rows
     assert (row.row, row.pon_number, row.zone_number) == (4, 3, None)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reportlab.pdfgen.canvas import Canvas
 
 from integrations import handover_pdf as module
 from integrations.handover_pdf import handover_pdf
@@ -62,10 +63,13 @@ def test_the_fonts_are_part_of_the_file() -> None:
 
 def test_number_and_hash_stand_on_every_page(monkeypatch: Any) -> None:
     drawn: list[str] = []
-    draw = module.Canvas.drawString
-    monkeypatch.setattr(
-        module.Canvas, "drawString", lambda self, x, y, text, **more: (drawn.append(text), draw(self, x, y, text))[1]
-    )
+    draw = Canvas.drawString
+
+    def noted(canvas: Canvas, x: float, y: float, text: str, **_: Any) -> Any:
+        drawn.append(text)
+        return draw(canvas, x, y, text)
+
+    monkeypatch.setattr(Canvas, "drawString", noted)
     data = handover_pdf(snapshot(description="Long story. " * 2_000))
     assert pages(data) > 2
     assert drawn == [f"Chain number 17, SHA-256 {SHA}"] * pages(data)

@@ -232,6 +232,7 @@ def test_what_is_told_of_a_session() -> None:
     assert session_told({"status": "FAILED", "data": None}) == SessionTold("FAILED", None)
     over = {"reachoutTimelock": {"isActive": False}}
     assert session_told({"status": "WORKING", "data": over}) == SessionTold("WORKING", ())
-    for nothing in (None, [], {}, {"status": 7}, {"data": {}}):
+    answers: tuple[Any, ...] = (None, [], {}, {"status": 7}, {"data": {}})
+    for nothing in answers:
         with pytest.raises(ValueError, match="nothing of the session"):
             session_told(nothing)

@@ -8,7 +8,7 @@ import zlib
 from typing import Any
 
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageEnhance, ImageOps
 
 from integrations import photo_inspection, photos
 from tests.factories.attachments import camera
@@ -157,5 +157,5 @@ def test_damaged_notes_of_the_camera_make_no_damaged_photo(monkeypatch: pytest.M
     def fail(*_: Any) -> Any:
         raise ValueError("damaged")
 
-    monkeypatch.setattr(photo_inspection.ImageOps, "exif_transpose", fail)
+    monkeypatch.setattr(ImageOps, "exif_transpose", fail)
     assert look(photograph(9)).problem is None

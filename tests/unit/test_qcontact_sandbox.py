@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -233,7 +233,11 @@ class TestList:
 
     @pytest.mark.parametrize(("switch", "with_status"), [("always", 4), ("some", 2), ("never", 0)])
     def test_rows_may_lack_their_status(
-        self, sandbox: QContactSandbox, client: httpx.Client, switch: str, with_status: int
+        self,
+        sandbox: QContactSandbox,
+        client: httpx.Client,
+        switch: Literal["always", "some", "never"],
+        with_status: int,
     ) -> None:
         sandbox.add_cases(4)
         sandbox.switches.row_status = switch
@@ -293,7 +297,13 @@ class TestDetail:
         ],
     )
     def test_statuses_are_worded_both_ways(
-        self, sandbox: QContactSandbox, client: httpx.Client, form: str, row: str, raw: str, whole: str
+        self,
+        sandbox: QContactSandbox,
+        client: httpx.Client,
+        form: Literal["by_place", "label", "api"],
+        row: str,
+        raw: str,
+        whole: str,
     ) -> None:
         case = sandbox.add_case(NewCase("FT5", status="InProgress"))
         sandbox.switches.status_form = form

@@ -140,7 +140,7 @@ class TestAgents:
         control.reassign(made[0], "Somebody Else", when={"moment": "after", "method": "GET", "path": CASES})
 
         def page(number: int) -> dict[str, Any]:
-            query = {"page": number, "items": 10, "filters": json.dumps(wanted)}
+            query: dict[str, str | int] = {"page": number, "items": 10, "filters": json.dumps(wanted)}
             found: dict[str, Any] = client.get(CASES, params=query).json()
             return found
 

@@ -80,6 +80,7 @@ class TestOutstanding:
         if named is not None and named - open_steps:
             with pytest.raises(InvalidInput) as caught:
                 rules.outstanding(open_steps, named)
+            assert isinstance(caught.value.details, dict)
             assert set(caught.value.details) == {"outstanding_steps"}
         else:
             steps = rules.outstanding(open_steps, named)
@@ -112,11 +113,13 @@ class TestWhatMayBe:
         else:
             with pytest.raises(InvalidInput) as caught:
                 rules.require_ahead(NOON, **moments)
+            assert isinstance(caught.value.details, dict)
             assert set(caught.value.details) == {"risk_expiry_date"}
 
     def test_every_wrong_deadline_is_named(self) -> None:
         with pytest.raises(InvalidInput) as caught:
             rules.require_ahead(NOON, risk_expiry_date=NOON, followup_date=NOON - timedelta(days=1))
+        assert isinstance(caught.value.details, dict)
         assert set(caught.value.details) == {"risk_expiry_date", "followup_date"}
 
 

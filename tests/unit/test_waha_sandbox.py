@@ -11,6 +11,7 @@ import pytest
 
 from integrations.waha.sandbox import WahaSandbox
 from integrations.waha.sandbox.identifiers import stanza_of
+from integrations.waha.sandbox.switches import Engine
 from tests.processes import wait_until
 from tests.waha import plain_client, quick_sandbox
 
@@ -80,7 +81,7 @@ class TestShapes:
 
     @pytest.mark.parametrize("engine", ["WEBJS", "WPP"])
     def test_browsers_have_it_as_an_object_twice_and_take_none(
-        self, sandbox: WahaSandbox, http: httpx.Client, engine: str
+        self, sandbox: WahaSandbox, http: httpx.Client, engine: Engine
     ) -> None:
         sandbox.switches.engine = engine
         reply = send(http, id=STANZA).json()

@@ -14,6 +14,7 @@ import pytest
 from integrations.waha.sandbox import WahaControl, WahaSandbox, WahaSwitches
 from integrations.waha.sandbox.hooks import sign
 from integrations.waha.sandbox.sender import HookSender
+from integrations.waha.sandbox.switches import Engine
 from integrations.waha.sandbox.timetable import Timetable
 from runtime.clock import SystemClock
 from tests.processes import PATIENCE
@@ -80,7 +81,7 @@ class TestEvents:
 
     @pytest.mark.parametrize("engine", ["NOWEB", "WEBJS"])
     def test_the_others_tell_it_by_an_acknowledgement(
-        self, sandbox: WahaSandbox, http: httpx.Client, receiver: Receiver, engine: str
+        self, sandbox: WahaSandbox, http: httpx.Client, receiver: Receiver, engine: Engine
     ) -> None:
         sandbox.switches.engine = engine
         send(http)
@@ -304,7 +305,7 @@ class TestInbound:
         ],
     )
     def test_the_name_is_where_the_engine_has_it(
-        self, sandbox: WahaSandbox, control: WahaControl, receiver: Receiver, engine: str, told: dict[str, Any]
+        self, sandbox: WahaSandbox, control: WahaControl, receiver: Receiver, engine: Engine, told: dict[str, Any]
     ) -> None:
         sandbox.switches.engine = engine
         control.inbound("27600000002", "Hello", name="Thandi")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ticketing.status import Facts
-from ticketing.vocabulary import TRANSITIONS
+from ticketing.vocabulary import TRANSITIONS, Status
 from ticketing.weekly_reports.changes import OWNED, Change, begin, merge
 
 FACTS = Facts(ticket_type="maintenance")
@@ -112,7 +112,7 @@ def test_an_assignee_assigns_an_open_ticket() -> None:
 
 @pytest.mark.parametrize("here", list(TRANSITIONS))
 @pytest.mark.parametrize("wanted", list(TRANSITIONS))
-def test_no_status_is_ever_reached_against_the_machine(here: str, wanted: str) -> None:
+def test_no_status_is_ever_reached_against_the_machine(here: Status, wanted: Status) -> None:
     change = status(str(here), None, str(here), str(wanted))
     if "status" in change.updates:
         assert wanted in TRANSITIONS[here]

@@ -17,6 +17,7 @@ from ticketing.weekly_reports.reading import SheetReader, describe, kept_headers
 from ticketing.weekly_reports.references import Drop, Named, References, resolve
 from ticketing.weekly_reports.rows import RowReader
 from ticketing.weekly_reports.service import week_of
+from ticketing.weekly_reports.values import Cell
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -90,7 +91,7 @@ def test_a_designation_of_the_register_that_no_ticket_can_hold_is_left_out() -> 
 def test_a_duplicate_names_the_first_row_and_whether_it_says_the_same() -> None:
     columns = read_headers(["FT Ref", "Title"], 1)
     reader = SheetReader(columns, References(), NOW)
-    rows = [["FT1", "x"], ["FT1", "x"], ["FT1", "y"], ["FT2", None], ["FT2", "z"]]
+    rows: list[list[Cell]] = [["FT1", "x"], ["FT1", "x"], ["FT1", "y"], ["FT2", None], ["FT2", "z"]]
     read = reader.read(enumerate(rows, 2))
     assert [row.verdict for row in read] == ["ok", "duplicate", "duplicate", "rejected", "ok"]
     messages = [row.duplicate.message for row in read if row.duplicate]
@@ -110,7 +111,7 @@ def test_cells_are_kept_by_header_but_for_our_own_columns() -> None:
 
 def test_a_quick_look_counts_and_shows() -> None:
     columns = read_headers(["FT Ref", "Title", "Date"], 1)
-    rows = [["FT1", "x", datetime(2026, 11, 16)], [None, None, None], ["FT2", None, None]]  # noqa: DTZ001
+    rows: list[list[Cell]] = [["FT1", "x", datetime(2026, 11, 16)], [None, None, None], ["FT2", None, None]]  # noqa: DTZ001
     looked = look(columns, enumerate(rows, 2), NOW)
     assert (looked["total_rows"], looked["skipped_rows"], looked["valid_rows"], looked["invalid_rows"]) == (2, 1, 1, 1)
     assert looked["sample_rows"][0]["Date"] == "2026-11-16 00:00:00"
@@ -167,7 +168,7 @@ def test_a_year_alone_has_the_present_week_or_its_last() -> None:
     ("said", "field"),
     [({"number": 0}, "week_number"), ({"year": 2101}, "year"), ({"year": 2025, "number": 53}, "week_number")],
 )
-def test_weeks_that_cannot_be(said: dict[str, int], field: str) -> None:
+def test_weeks_that_cannot_be(said: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         week_of(NOW, **said)
     assert isinstance(caught.value.details, dict)

@@ -46,7 +46,7 @@ def test_no_cell_of_a_written_workbook_is_a_formula() -> None:
 
 
 def test_a_written_workbook_is_pleasant_to_open() -> None:
-    rows = [["FT490441", "x" * 300], ["FT490442", None]]
+    rows: list[list[Cell]] = [["FT490441", "x" * 300], ["FT490442", None]]
     book = openpyxl.load_workbook(
         io.BytesIO(write_workbook([SheetData("Week 47: [all]/rows?", ["FT Ref", "Why"], rows)]))
     )

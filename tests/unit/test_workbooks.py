@@ -314,7 +314,11 @@ def test_xml_that_could_hide_cells_is_refused(xml: bytes) -> None:
 
 
 def test_the_ceilings_are_settable() -> None:
-    data = built(lambda sheet: [sheet.append(range(6)) for _ in range(60)] and None)
+    def fill(sheet: Worksheet) -> None:
+        for _ in range(60):
+            sheet.append(range(6))
+
+    data = built(fill)
     assert len(first_sheet(data, Limits(max_rows=10, max_columns=6))) == 60
     with pytest.raises(workbooks.SheetTooLarge, match="row 60; at most 9 rows"):
         first_sheet(data, Limits(max_rows=9))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from flask import Flask
@@ -53,7 +53,7 @@ def axe_source() -> str:
     return AXE.read_text(encoding="utf-8")
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip for want of a tool, or fail where it must be there."""
     if os.environ.get("CI"):
         pytest.fail(what)
