@@ -182,6 +182,9 @@ set
     push_blocked_reason = case
         when c.their_status is null or c.their_status = k.their_status then k.push_blocked_reason
     end,
+    push_blocked_at = case
+        when c.their_status is null or c.their_status = k.their_status then k.push_blocked_at
+    end,
     their_assigned_to = coalesce(c.their_assigned_to, k.their_assigned_to),
     their_updated_at = coalesce(c.their_updated_at, k.their_updated_at),
     read_at = c.read_at,

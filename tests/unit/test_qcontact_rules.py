@@ -86,6 +86,13 @@ def test_a_field_is_compared_three_ways(ours: str | None, last: str | None, take
     assert [found.field for found in decision.conflicts] == (["address"] if conflict else [])
 
 
+def test_line_ends_alone_are_no_change() -> None:
+    case, said = replace(CASE, description="No light\r\nDog bites"), {"description": "No light\r\nDog"}
+    decision = merge(ticket_that_is("assigned", description="No light\nDog"), Base("assigned", said), case, FACTS)
+    assert decision.updates["description"] == "No light\nDog bites"
+    assert decision.conflicts == []
+
+
 def test_what_a_case_says_nothing_of_clears_nothing() -> None:
     decision = merge(ticket_that_is("assigned", description="Ours"), Base("assigned"), CASE, FACTS)
     assert "description" not in decision.updates

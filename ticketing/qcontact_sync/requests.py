@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from ticketing.days import whole_day_end, whole_day_start
 from ticketing.errors import InvalidInput
 from ticketing.input_text import TextInput
+from ticketing.instants import Instant
 from ticketing.ticket_input import Optional
 from ticketing.vocabulary import SyncDirection
 
@@ -27,10 +28,10 @@ class SyncRequest(TextInput):
     model_config = ConfigDict(extra="ignore")
 
     sync_direction: str | None = Field(default=None, description="`inbound` or `outbound`; both if not given")
-    start_date: Annotated[AwareDatetime | None, BeforeValidator(whole_day_start), Optional] = Field(
+    start_date: Annotated[Instant | None, BeforeValidator(whole_day_start), Optional] = Field(
         default=None, description="A time with a zone, or a local day"
     )
-    end_date: Annotated[AwareDatetime | None, BeforeValidator(whole_day_end), Optional] = Field(
+    end_date: Annotated[Instant | None, BeforeValidator(whole_day_end), Optional] = Field(
         default=None, description="A time with a zone, or a local day, which counts whole"
     )
     ticket_ids: list[UUID] | None = Field(default=None, min_length=1, max_length=MOST_TICKETS)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from ticketing.input_text import plain_lines
 from ticketing.qcontact_sync.cases import Case, Conflict
 from ticketing.qcontact_sync.statuses import in_their_words, same_word
 from ticketing.qcontact_sync.words import DEFAULT_TYPE, agree, status_of
@@ -29,6 +30,8 @@ BEGINNING = (Status.OPEN, Status.ASSIGNED, Status.IN_PROGRESS, Status.PENDING_QA
 
 # As far as the clocks of two machines may be apart.
 CLOCKS_APART = timedelta(seconds=5)
+# After how long a reading is believed that takes the place of one that was overtaken.
+READ_AGAIN_AFTER = CLOCKS_APART + timedelta(seconds=1)
 
 MOVED_HERE = "moved here and there since both sides agreed"
 CHANGED_HERE = "changed here and there since both sides agreed"
@@ -134,7 +137,8 @@ def is_overtaken(read_at: datetime, pushed_at: datetime | None, newest_read_at: 
 
 
 def _merge_field(decision: Decision, name: str, values: tuple[Any, Any, Any], *, over: bool) -> None:
-    ours, last, theirs = values
+    # The CRM ends lines in its own way: that alone is no difference.
+    ours, last, theirs = map(plain_lines, values)
     if theirs == ours:
         decision.settled.add(name)
     elif theirs == last or over:
