@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from integrations.outside import OutsideError
+from integrations.outside import NotAllowed, OutsideError, Refused
 from integrations.waha.client import WahaClient
+from integrations.waha.errors import UnknownChat
 from integrations.waha.wire import Message
 from jobs.context import JobContext
 from jobs.outcomes import Outcome, done, snooze
@@ -33,6 +34,9 @@ Row = dict[str, Any]
 
 # How far back a message may lie that shows that the gateway keeps its chats.
 PROVEN_WITHIN = timedelta(days=1)
+# A chat that is not read for these reasons is not read at the next look either: without its store NOWEB refuses it, and
+# a key that may only send is not allowed to. All else passes.
+NEVER_READ = (Refused, NotAllowed, UnknownChat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,8 @@ class Looker:
         if self.notice["waha_session"] != self.client.session_name:
             return self._write(GiveUp(OUTCOME_UNKNOWN, "It went over another session; look at the telephone"))
         try:
-            seen, chat = self._find()
-            surroundings = self._surroundings(seen, chat)
+            seen, store_is_proven = self._read_chat()
+            surroundings = Surroundings(self._is_steady(), store_is_proven)
         except OutsideError as error:
             return snooze(self.context.now + ASK_AGAIN, error.message)
         finding = finding_of(self.notice, seen, surroundings, self.context.now)
@@ -69,6 +73,18 @@ class Looker:
         if isinstance(finding, LookAgain) and status == "pending":
             return snooze(max(finding.at, self.context.now), "nothing proves yet that it was sent")
         return done({"status": status})
+
+    def _read_chat(self) -> tuple[Seen | None, bool]:
+        """Return the notice's message, and whether chats are kept, which a message that is there proves itself.
+
+        A gateway that lets no chat be read will not do so later either: there is nothing to be seen.
+        """
+        try:
+            seen, chat = self._find()
+            return seen, bool(seen or chat) or self._keeps_chats()
+        except NEVER_READ as error:
+            self.context.log("the gateway does not let the chat be read", error=error.message)
+            return None, False
 
     def _find(self) -> tuple[Seen | None, Sequence[Seen]]:
         """Return the notice's message, and what else of ours the chat holds since it was sent."""
@@ -94,20 +110,20 @@ class Looker:
         planned = self.notice["planned_stanza_id"]
         return f"true_{self.notice['chat_id']}_{planned}" if planned else None
 
-    def _surroundings(self, seen: Seen | None, chat: Sequence[Seen]) -> Surroundings:
-        """Return what finding nothing would mean. What was found proves itself that chats are kept."""
+    def _is_steady(self) -> bool:
+        """Ask how the session is, and return whether it has worked for a while."""
         with self.breaker.call():
             session = self.client.session()
         with self.context.step() as work:
             sessions.note_news(
                 work, News(session=self.client.session_name, at=work.now, status=session.status, asked=True)
             )
-            steady = sessions.is_settled(work.connection, self.client.session_name, work.now)
-            proven = delivery.proven_message(work, self.client.session_name, within=PROVEN_WITHIN)
-        return Surroundings(steady, bool(seen or chat) or self._keeps(proven))
+            return sessions.is_settled(work.connection, self.client.session_name, work.now)
 
-    def _keeps(self, proven: Row | None) -> bool:
+    def _keeps_chats(self) -> bool:
         """Whether the gateway still knows a message that WhatsApp surely has."""
+        with self.context.step() as work:
+            proven = delivery.proven_message(work, self.client.session_name, within=PROVEN_WITHIN)
         if proven is None:
             return False
         message_id = proven["waha_message_id"] or f"true_{proven['chat_id']}_{proven['stanza_id']}"

@@ -20,7 +20,7 @@ from jobs.outside import Breaker
 from jobs.work import Work
 from ticketing.notices import contacts_asked, delivery, sessions
 from ticketing.notices.rules import Limits
-from ticketing.notices.sending_rules import LOOKS_AFTER, GiveUp
+from ticketing.notices.sending_rules import LOOKS_AFTER, GiveUp, Wait
 from ticketing.notices.session_rules import ASK_AGAIN, PAUSED_FOR
 
 Row = dict[str, Any]
@@ -54,7 +54,7 @@ class Sender:
     def send_first(self) -> Outcome:
         """Send what was never sent, at its place in the session's lane, to a chat that is known to exist."""
         with self.context.step() as work:
-            wait = sessions.take_start(work, self.notice, self.session, Limits.from_settings(self.context.settings))
+            wait = self._take_start(work)
         if wait is not None:
             return snooze(wait.until, wait.reason)
         began = self.context.now
@@ -68,7 +68,16 @@ class Sender:
         return self.send(chat_id, planned)
 
     def send_again(self) -> Outcome:
-        """Send once more what was looked for and is not there: with the same id, if it had one."""
+        """Send again what was looked for and is not there: with the same id, if it had one, at its place in the lane.
+
+        Where that is later the chat is read again then: the first may yet leave.
+        """
+        with self.context.step() as work:
+            wait = self._take_start(work)
+            if wait is not None:
+                delivery.put_off(work, self.notice["id"], wait.until)
+        if wait is not None:
+            return snooze(wait.until, wait.reason)
         return self.send(self.notice["chat_id"], self.notice["planned_stanza_id"], again=True)
 
     def send(self, chat_id: str, planned: str | None, *, again: bool = False) -> Outcome:
@@ -84,6 +93,9 @@ class Sender:
         except OutsideError as error:
             return snooze(self._resumes_at(error), error.message)
         return self._record(sent)
+
+    def _take_start(self, work: Work) -> Wait | None:
+        return sessions.take_start(work, self.notice, self.session, Limits.from_settings(self.context.settings))
 
     def _claim(self, chat_id: str, planned: str | None, *, again: bool) -> None:
         with self.context.step() as work:
@@ -125,7 +137,7 @@ class Sender:
         notice_id = self.notice["id"]
         if error.may_have_happened:
             if isinstance(error, SessionBroken):
-                sessions.note_broken(work, self.session, error.message)
+                sessions.note_broken(work, self.session, error.message, at=began)
             delivery.note_unknown(work, notice_id, error.code, error.message)
             return
         wait = self._note_at_session(work, error, began)

@@ -186,18 +186,25 @@ set notice_id = coalesce(s.notice_id, excluded.notice_id)
 returning notice_id;
 
 -- name: list_stanzas(notice_id)
--- Reads what is known of the messages of a notice.
+-- Reads what is known of the messages of a notice. Of one that was refused, and then sent anew, it counts only that it
+-- was delivered (2) after all.
 select level, sent_at, delivered_at, read_at, refused_at, refusal
 from whatsapp_stanzas
-where notice_id = :notice_id;
+where notice_id = :notice_id and (not superseded or level >= 2);
+
+-- name: supersede_stanzas(notice_id)!
+-- Has what is known of the messages of a notice, all of them refused, say nothing of the send that follows.
+update whatsapp_stanzas
+set superseded = true
+where notice_id = :notice_id and not superseded;
 
 -- name: list_claimed(session, stanza_ids, notice_id)
--- Reads which of these messages belong to other notices.
+-- Reads which of these messages are not those of a notice's present send: another notice's, or refused before it.
 select stanza_id
 from whatsapp_stanzas
 where
     session = :session and stanza_id = any(:stanza_ids::text [])
-    and notice_id is not null and notice_id <> :notice_id;
+    and notice_id is not null and (notice_id <> :notice_id or superseded);
 
 -- name: find_proven(session, since)^
 -- Finds a message that WhatsApp surely has: if the gateway knows it too, what it keeps of chats can be believed.
@@ -260,13 +267,15 @@ where
     and (next_look_at is null or next_look_at > :at::timestamptz);
 
 -- name: allow_send(notice_id, may_have_left, now)!
--- Lets a failed notice be sent once more; what may have left is looked for before.
+-- Lets a failed notice be sent once more; what may have left is looked for before, what surely did not is forgotten.
 update whatsapp_notifications
 set
     status = 'pending',
     sends_allowed = sends + 1,
     sending = case when :may_have_left::boolean then 'unknown' else 'unsent' end,
     planned_stanza_id = case when :may_have_left::boolean then planned_stanza_id end,
+    waha_stanza_id = case when :may_have_left::boolean then waha_stanza_id end,
+    waha_message_id = case when :may_have_left::boolean then waha_message_id end,
     unknown_since = case when :may_have_left::boolean then :now::timestamptz end,
     next_look_at = case when :may_have_left::boolean then :now::timestamptz end,
     slot_at = case when sends > 0 then slot_at end,

@@ -174,6 +174,7 @@ select
     n.message_content,
     n.status,
     n.waha_message_id,
+    n.waha_stanza_id,
     n.sent_at,
     n.delivered_at,
     n.read_at,
@@ -311,9 +312,12 @@ with unsent as (
 select count(*) from ended;
 
 -- name: note_inbound_of_contact(phone, now, chat_id, dr_number)!
--- Notes that a locked contact wrote, and about which drop.
+-- Notes that a locked contact wrote, and about which drop. Who writes is there: that the gateway once did not find the
+-- telephone is forgotten.
 update whatsapp_contacts
 set
+    exists_on_whatsapp = nullif(exists_on_whatsapp, false),
+    checked_at = case when exists_on_whatsapp then checked_at end,
     last_inbound_at = greatest(last_inbound_at, :now::timestamptz),
     chat_id = coalesce(chat_id, :chat_id::text),
     last_dr_number = coalesce(:dr_number::text, last_dr_number),

@@ -18,7 +18,7 @@ from waha_sessions
 where :session::text is null or session = :session::text
 order by session;
 
--- name: write_session(session, status, status_at, working_since, engine, version, server_started_at, checked_at, restart_wanted, alarmed_at, alarm, now)!
+-- name: write_session(session, status, status_at, working_since, engine, version, server_started_at, checked_at, restart_wanted, restart_wanted_at, alarmed_at, alarm, now)!
 -- Writes down how a locked session was last seen.
 update waha_sessions
 set
@@ -30,24 +30,29 @@ set
     server_started_at = :server_started_at::timestamptz,
     checked_at = :checked_at::timestamptz,
     restart_wanted = :restart_wanted::text,
+    restart_wanted_at = :restart_wanted_at::timestamptz,
     alarmed_at = :alarmed_at::timestamptz,
     alarm = :alarm::text,
     updated_at = :now::timestamptz
 where session = :session;
 
 -- name: want_restart(session, reason, now)!
--- Notes that a send showed that the session is broken.
+-- Notes that a send showed that the session is broken: the last one that did counts.
 update waha_sessions
-set restart_wanted = coalesce(restart_wanted, :reason), updated_at = :now::timestamptz
+set restart_wanted = :reason, restart_wanted_at = :now::timestamptz, updated_at = :now::timestamptz
 where session = :session;
 
 -- name: note_restart(session, reason, now)!
--- Writes a restart down before it is asked for: whoever is stopped in between must not ask again and again.
+-- Writes a restart down before it is asked for: whoever is stopped in between must not ask again and again. Until it is
+-- heard that the session works it counts as starting: a restart may be over before anybody asks.
 update waha_sessions
 set
+    status = 'STARTING',
+    status_at = :now::timestamptz,
     restarted_at = :now::timestamptz,
     restart_reason = :reason,
     restart_wanted = null,
+    restart_wanted_at = null,
     updated_at = :now::timestamptz
 where session = :session;
 

@@ -274,6 +274,7 @@ CHECKS: list[tuple[str, dict[str, Any], str]] = [
     ("waha_sessions", {"paused_until": NOW}, "pause_whole"),
     ("waha_sessions", {"new_contacts_held_until": NOW}, "new_contacts_whole"),
     ("waha_sessions", {"restarted_at": NOW}, "restart_whole"),
+    ("waha_sessions", {"restart_wanted": "400"}, "restart_wanted_whole"),
     ("whatsapp_contacts", {"phone": "082 123 4567"}, "phone_e164"),
     ("whatsapp_contacts", {"exists_on_whatsapp": True}, "checked_whole"),
     ("whatsapp_contacts", {"opted_out_at": NOW}, "opt_out_whole"),

@@ -142,6 +142,18 @@ class TestPlaces:
         write(platform, DROP, **sent_by("status@broadcast"))
         assert messages(connection) == []
 
+    @pytest.mark.parametrize("was", [True, False])
+    def test_who_writes_is_not_taken_for_one_who_is_not_there(
+        self, platform: Platform, connection: Connection, ticket: Row, was: bool
+    ) -> None:
+        connection.execute(
+            "insert into whatsapp_contacts (phone, exists_on_whatsapp, checked_at) values (%s, %s, %s)",
+            [PHONE, was, NOW],
+        )
+        write(platform, DROP)
+        (contact,) = connection.execute("select exists_on_whatsapp, checked_at from whatsapp_contacts").fetchall()
+        assert contact == ({"exists_on_whatsapp": True, "checked_at": NOW} if was else dict.fromkeys(contact))
+
     def test_a_message_without_an_id_is_noted_as_unusable(self, platform: Platform, connection: Connection) -> None:
         (job,) = write(platform, DROP, id=None)
         assert (job["state"], job["result"]["outcome"]) == ("completed", "unusable")
@@ -254,6 +266,17 @@ class TestFiles:
             self.send(platform, waha_sandbox, "", draw())
         assert len(files(connection, ticket)) == 3
         assert [note["content"] for note in notes(connection, ticket)] == [DROP] + ["Sent a file by WhatsApp"] * 3
+
+    @pytest.mark.parametrize("words", ["Start", "Stop"])
+    def test_the_caption_of_a_photo_is_no_wish(
+        self, platform: Platform, connection: Connection, ticket: Row, waha_sandbox: WahaSandbox, words: str
+    ) -> None:
+        write(platform, DROP, ago=timedelta(minutes=1))
+        self.send(platform, waha_sandbox, words, draw())
+        assert len(files(connection, ticket)) == 1
+        assert [note["content"] for note in notes(connection, ticket)] == [DROP, words]
+        (contact,) = connection.execute("select opted_out_at from whatsapp_contacts").fetchall()
+        assert contact["opted_out_at"] is None
 
     def test_the_same_photo_twice_is_one_file(
         self, platform: Platform, connection: Connection, ticket: Row, waha_sandbox: WahaSandbox, photo: bytes

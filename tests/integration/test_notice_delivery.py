@@ -24,7 +24,7 @@ from tests.clocks import FixedClock
 from tests.factories.notices_sending import SESSION, make_notice, notice_row
 from ticketing.notices import delivery
 from ticketing.notices.acks import Ack, Known, joined, known_by, moved
-from ticketing.notices.sending_rules import GiveUp, Leave, LookAgain, Proven, Seen, Send
+from ticketing.notices.sending_rules import GiveUp, Leave, Look, LookAgain, Proven, Seen, Send, Wait
 from ticketing.people import SYSTEM
 from ticketing.vocabulary import NotificationStatus as Status
 
@@ -180,6 +180,58 @@ class Way(RuleBasedStateMachine):
             assert row["sent_at"] == min(times)
             assert row["error_code"] is None
             assert row["next_look_at"] is None
+
+
+@pytest.mark.parametrize("levels", [(-1,), (1, -1)])
+def test_a_refusal_of_an_earlier_send_counts_no_more_but_its_arrival_does(
+    platform: Platform, levels: tuple[int, ...]
+) -> None:
+    with platform.read() as connection:
+        notice_id = make_notice(connection)["id"]
+
+    def tell(level: int) -> Status | None:
+        with platform.begin(SYSTEM) as work:
+            return delivery.apply_ack(work, Ack(session=SESSION, stanza=stanza, level=level, at=work.now))
+
+    def claim() -> bool:
+        with platform.begin(SYSTEM) as work:
+            return delivery.claim(work, notice_id, session=SESSION, chat_id="1@c.us", planned=None, again=False)
+
+    stanza = f"{notice_id}-first"
+    assert claim()
+    with platform.begin(SYSTEM) as work:
+        delivery.note_sent(work, notice_id, session=SESSION, raw_id=f"true_1@c.us_{stanza}", stanza=stanza, level=0)
+    for level in levels:
+        tell(level)
+    with platform.begin(SYSTEM) as work:
+        delivery.allow_resend(work, notice_id)
+    assert tell(-1) is Status.PENDING
+    assert claim()
+    with platform.begin(SYSTEM) as work:
+        assert delivery.other_claims(work, notice_id, SESSION, [stanza]) == {stanza}
+        delivery.note_look(work, notice_id, SESSION, GAVE_UP)
+        delivery.allow_resend(work, notice_id)
+    with platform.read() as connection:
+        assert notice_row(connection, notice_id)["sending"] == "unknown", "the second send may have left"
+    assert tell(2) is Status.DELIVERED
+
+
+def test_what_waits_for_its_second_send_waits_for_no_confirmation(platform: Platform) -> None:
+    """Else the session would be taken for dead while it may not send."""
+    with platform.begin(SYSTEM) as work:
+        notice_id = make_notice(work.connection)["id"]
+        delivery.claim(work, notice_id, session=SESSION, chat_id="1@c.us", planned="A", again=False)
+        delivery.note_sent(work, notice_id, session=SESSION, raw_id="true_1@c.us_A", stanza="A", level=0)
+    until = platform.clock.now() + timedelta(hours=9)
+    with platform.begin(SYSTEM) as work:
+        delivery.put_off(work, notice_id, until)
+        notice, following = delivery.begin_sending(work, notice_id)
+    assert notice["sending"] == "unknown"
+    assert following == Wait(until, "the chat is read again")
+    assert isinstance(platform.clock, FixedClock)
+    platform.clock.advance(timedelta(hours=9))
+    with platform.begin(SYSTEM) as work:
+        assert delivery.begin_sending(work, notice_id)[1] == Look()
 
 
 def test_the_row_tells_what_is_known_in_any_order(platform: Platform) -> None:

@@ -198,16 +198,19 @@ class TestStatus:
     ) -> None:
         company = make(platform, make_contractor)["id"]
         own = make(platform, make_ticket, assigned_contractor_id=company)["id"]
-        mine = make(platform, make_notice, ticket_id=own)["id"]
+        ids = {"waha_message_id": f"true_{PHONE[1:]}@c.us_3EB0A1", "waha_stanza_id": "3EB0A1"}
+        mine = make(platform, make_notice, ticket_id=own, **ids)["id"]
         other = make(platform, make_notice, ticket_id=make(platform, make_ticket)["id"])["id"]
         make(platform, make_notice)
         contractor = client_as(app, platform, "contractor", contractor_id=company)
         (row,) = data_of(contractor.get(f"{API}/status"))["notifications"]
-        assert (row["id"], row["recipient_phone"]) == (str(mine), "+27******567")
+        assert (row["id"], row["recipient_phone"], row["waha_message_id"]) == (str(mine), "+27******567", "3EB0A1")
         error_of(contractor.get(f"{API}/status?notification_id={other}"), 404, "NOT_FOUND")
         for role, phone in (("qa", "+27******567"), ("viewer", "+27******567"), ("manager", PHONE)):
             rows = data_of(client_as(app, platform, role).get(f"{API}/status"))["notifications"]  # type: ignore[arg-type]
             assert {row["recipient_phone"] for row in rows} == {phone}
+            shown = {row["waha_message_id"] for row in rows}
+            assert shown == {None, ids["waha_message_id"] if role == "manager" else ids["waha_stanza_id"]}
             assert len(rows) == 3
 
 
@@ -307,6 +310,8 @@ class TestCompliance:
         assert (older["asked"], older["sent_rate"]) == (1, 100.0)
         bad = client.get(f"{API}/compliance?from=2026-11-02T00:00:00Z&until=2026-11-01T00:00:00Z")
         assert "from" in error_of(bad, 422, "VALIDATION_ERROR")["details"]
+        far = client.get(f"{API}/compliance?until=0001-01-01T00:00:00Z")
+        assert "until" in error_of(far, 422, "VALIDATION_ERROR")["details"]
 
 
 class TestPlans:

@@ -14,6 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from integrations.waha.client import WahaClient
+from integrations.waha.errors import error_of
 from integrations.waha.sandbox import WahaSandbox
 from jobs.context import JobContext
 from jobs.kinds.reconcile_notices import reconcile_notices
@@ -27,7 +28,7 @@ from tests.running import run_jobs
 from tests.stand_in import enqueue
 from tests.waha import quick_sandbox
 from ticketing.errors import ConditionNotMet
-from ticketing.notices import delivery, session_rules, sessions
+from ticketing.notices import contacts, delivery, session_rules, sessions
 from ticketing.notices.rules import Limits
 from ticketing.people import SYSTEM
 
@@ -219,6 +220,55 @@ class TestUnknownOutcomes:
         assert row(platform, notice_id)["error_code"] == "OUTCOME_UNKNOWN"
         assert (arrived(waha, words), sends(waha) - before) == (1, 1)
 
+    @pytest.mark.parametrize("status", [400, 403])
+    def test_where_no_chat_may_be_read_a_person_sees_to_it_and_others_go_out(
+        self, platform: Platform, waha: WahaSandbox, monkeypatch: pytest.MonkeyPatch, status: int
+    ) -> None:
+        read = WahaClient._read
+
+        def refusing(self: WahaClient, path: str, **more: Any) -> Any:
+            if "/chats/" in path:
+                raise error_of(status, {}, b'{"message": "not to be read"}', now=DEFAULT)
+            return read(self, path, **more)
+
+        monkeypatch.setattr(WahaClient, "_read", refusing)
+        notice_id, _ = written(platform)
+        waha.fates.next("unacknowledged")
+        run_due(platform)
+        pass_minutes(platform, waha, 60, each=5)
+        notice = row(platform, notice_id)
+        assert (notice["status"], notice["error_code"]) == ("failed", "OUTCOME_UNKNOWN")
+        assert "may not keep its chats" in notice["error_message"]
+        _, words = written(platform)
+        run_due(platform)
+        assert waha.settle()
+        assert (session(platform)["alarm"], arrived(waha, words)) == (None, 1)
+
+    def test_second_sends_keep_to_quiet_hours_and_follow_a_look(self, platform: Platform, waha: WahaSandbox) -> None:
+        prove_the_store(platform, waha)
+        pass_minutes(platform, waha, 654, each=109)
+        said = [written(platform) for _ in range(3)]
+        waha.faults.next("server_error", path=SEND, times=3)
+        run_due(platform)
+        before, since = sends(waha), waha.journal.entries()[-1].number
+        pass_minutes(platform, waha, 9 * 60, each=20)
+        assert sends(waha) == before
+        assert session(platform)["restarted_at"] is None, "what waits for its turn is no sign of a dead session"
+        pass_minutes(platform, waha, 2 * 60 + 10, each=5)
+        assert [arrived(waha, words) for _, words in said] == [1, 1, 1]
+        paths = [entry.path for entry in waha.journal.entries(after=since)]
+        assert "/messages" in paths[paths.index(SEND) - 2]
+        assert {row(platform, notice_id)["sends"] for notice_id, _ in said} == {2}
+
+    def test_nobody_is_sent_again_what_is_not_wanted_since(self, platform: Platform, waha: WahaSandbox) -> None:
+        notice_id, _ = written(platform)
+        waha.faults.next("server_error", path=SEND)
+        run_due(platform)
+        with platform.begin(SYSTEM) as work:
+            contacts.opt_out(work, row(platform, notice_id)["recipient_phone"], "Wrote 'STOP'")
+        with platform.begin(SYSTEM) as work:
+            assert not delivery.claim(work, notice_id, session=SESSION, chat_id="1@c.us", planned=None, again=True)
+
     def test_a_late_confirmation_mends_what_was_handed_over(self, platform: Platform, waha: WahaSandbox) -> None:
         waha.switches = waha.switches.model_copy(update={"store": False})
         notice_id, _ = written(platform)
@@ -380,9 +430,11 @@ class TestFates:
         assert row(platform, notice_id)["error_code"] == "NOT_PROVEN"
         assert sends(waha) - before == 1
 
+    @pytest.mark.parametrize(("name", "fault"), [("GOWS", None), ("WEBJS", None), ("WEBJS", "cut_after")])
     def test_a_refused_message_is_failed_and_a_person_may_send_it_anew(
-        self, platform: Platform, waha: WahaSandbox
+        self, platform: Platform, waha: WahaSandbox, name: str, fault: str | None
     ) -> None:
+        engine(waha, name)
         notice_id, words = written(platform)
         waha.fates.next("refused_later")
         run_due(platform)
@@ -391,6 +443,8 @@ class TestFates:
         with platform.begin(SYSTEM) as work:
             delivery.allow_resend(work, notice_id)
             work.enqueue(send_notice, SendNotice(notice_id=notice_id))
+        if fault is not None:
+            waha.faults.next(fault, path=SEND)
         run_due(platform)
         pass_minutes(platform, waha, 3)
         assert row(platform, notice_id)["status"] in ("sent", "delivered", "read")

@@ -30,6 +30,7 @@ _WORDS: dict[str, OptWord] = {
     "opt in": "start",
 }
 _LONGEST_WORD = 20
+_LATIN = re.compile(r"[a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,12 @@ def drop_numbers(text: str) -> list[str]:
 
 
 def opt_word(text: str) -> OptWord | None:
-    """Return whether a message asks to be left alone, or not any more; None for any other. The whole text must say so:
-    "stop by at 10" is about a visit."""
-    if len(text) > _LONGEST_WORD:
+    """Return whether a message asks to be left alone, or not any more; None for any other. The whole text must say so,
+    but for blanks and signs around it: "stop by at 10" is about a visit, and so is "stop 10"."""
+    said = text.lower()
+    if len(text) > _LONGEST_WORD or any(sign.isalnum() for sign in _LATIN.sub("", said)):
         return None
-    return _WORDS.get(" ".join(re.findall(r"[a-z]+", text.lower())))
+    return _WORDS.get(" ".join(_LATIN.findall(said)))
 
 
 def drop_of(named: Sequence[str], context: str | None) -> str | Ask:

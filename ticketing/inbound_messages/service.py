@@ -51,7 +51,7 @@ def receive(work: UnitOfWork, received: Received) -> list[UUID]:
     message = _keep(work, received)
     if message is None:
         return []
-    wish = None if message["is_group"] else rules.opt_word(message["body"])
+    wish = _wish_of(message)
     if wish is not None:
         return _follow_wish(work, message, wish)
     routed = _route(work, message)
@@ -116,6 +116,13 @@ def _keep(work: UnitOfWork, received: Received) -> dict[str, Any] | None:
         now=work.now,
     )
     return row
+
+
+def _wish_of(message: Message) -> OptWord | None:
+    """Return what its writer asks of us for himself; the words beside a file say what is on it."""
+    if message["is_group"] or message["media_status"] != MediaStatus.NONE:
+        return None
+    return rules.opt_word(message["body"])
 
 
 def _follow_wish(work: UnitOfWork, message: Message, wish: OptWord) -> list[UUID]:

@@ -7,7 +7,7 @@ a row that says `sending`, and that is read as "may have left". Locks are taken 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -163,16 +163,29 @@ def apply_ack(work: UnitOfWork, ack: Ack) -> NotificationStatus | None:
     return None if notice_id is None else _settle(work, notice_id)
 
 
+def put_off(work: UnitOfWork, notice_id: UUID, until: datetime) -> None:
+    """Have a message that is to be sent once more looked for again at that moment, because it may not go out before.
+
+    It was looked for and is not there, so from here on it does not wait for its confirmation.
+    """
+    notice = _lock(work, notice_id)
+    if _may_be_resent(notice):
+        _mark_unknown(work, notice_id, until - work.now, None, None)
+
+
 def allow_resend(work: UnitOfWork, notice_id: UUID) -> None:
     """Let a failed notice go out once more, because a person says so; the caller enqueues its sending.
 
-    What may have left is looked for first all the same. Raises NotFound, and ConditionNotMet for one that did not fail.
+    What may have left is looked for first all the same; what WhatsApp refused has not. Raises NotFound, and
+    ConditionNotMet for one that did not fail.
     """
     notice = _lock(work, notice_id)
     if notice["status"] != NotificationStatus.FAILED:
         raise ConditionNotMet(f"Only a notice that failed can be sent again; this one is {notice['status']}")
     messages = _messages(work, notice_id)
     refused = bool(messages) and all(message.status is NotificationStatus.FAILED for message in messages)
+    if refused:
+        queries("notice_sending").supersede_stanzas(work.connection, notice_id=notice_id)
     queries("notice_sending").allow_send(
         work.connection,
         notice_id=notice_id,
@@ -182,7 +195,7 @@ def allow_resend(work: UnitOfWork, notice_id: UUID) -> None:
 
 
 def other_claims(work: UnitOfWork, notice_id: UUID, session: str, stanzas: Collection[str]) -> set[str]:
-    """Return which of these messages of a session belong to other notices."""
+    """Return which of a session's messages are other notices', or were refused before this one's present send."""
     rows = queries("notice_sending").list_claimed(
         work.connection, session=session, stanza_ids=list(stanzas), notice_id=notice_id
     )
@@ -208,6 +221,7 @@ def _may_be_resent(notice: Mapping[str, Any]) -> bool:
         and notice["sending"] in ("unknown", "accepted")
         and rules.has_send_left(notice)
         and notice["held_at"] is None
+        and notice["opted_out_at"] is None
     )
 
 
@@ -264,7 +278,7 @@ def _settle(work: UnitOfWork, notice_id: UUID) -> NotificationStatus:
     return status
 
 
-def _mark_unknown(work: UnitOfWork, notice_id: UUID, wait: timedelta, code: str, message: str) -> None:
+def _mark_unknown(work: UnitOfWork, notice_id: UUID, wait: timedelta, code: str | None, message: str | None) -> None:
     queries("notice_sending").mark_unknown(
         work.connection,
         notice_id=notice_id,

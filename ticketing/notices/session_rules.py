@@ -79,7 +79,7 @@ def _trouble(session: Mapping[str, Any], traffic: Traffic, now: datetime) -> str
     """Return what is wrong with a session; None if nothing is, or if it may yet come right by itself."""
     status = session["status"]
     if status == WORKING:
-        if session["restart_wanted"] is not None:
+        if session["restart_wanted"] is not None and not _sends(session, traffic):
             return str(session["restart_wanted"])
         return _silence(session, traffic, now)
     if status in NEEDS_A_PERSON:
@@ -89,6 +89,12 @@ def _trouble(session: Mapping[str, Any], traffic: Traffic, now: datetime) -> str
     if now - session["status_at"] >= STARTS_WITHIN:
         return f"the session has been {status} for {int((now - session['status_at']).total_seconds() // 60)} minutes"
     return None
+
+
+def _sends(session: Mapping[str, Any], traffic: Traffic) -> bool:
+    """Whether anything was confirmed since a send showed last that the session is broken."""
+    confirmed = traffic.last_confirmed_at
+    return confirmed is not None and confirmed > session["restart_wanted_at"]
 
 
 def _silence(session: Mapping[str, Any], traffic: Traffic, now: datetime) -> str | None:

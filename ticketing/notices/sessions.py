@@ -85,7 +85,8 @@ def note_news(work: UnitOfWork, news: News) -> None:
         version=news.version or known["version"],
         server_started_at=began,
         checked_at=work.now if news.asked else known["checked_at"],
-        restart_wanted=known["restart_wanted"],
+        restart_wanted=None if recovered else known["restart_wanted"],
+        restart_wanted_at=None if recovered else known["restart_wanted_at"],
         alarmed_at=None if recovered else known["alarmed_at"],
         alarm=None if recovered else known["alarm"],
         now=work.now,
@@ -105,9 +106,14 @@ def note_not_working(work: UnitOfWork, session: str, status: str | None, *, at: 
     note_news(work, News(session=session, at=at, status=status or "STARTING"))
 
 
-def note_broken(work: UnitOfWork, session: str, reason: str) -> None:
-    """Note that a send showed that the session does not send until it is restarted; its watch does that."""
-    _take(work, session)
+def note_broken(work: UnitOfWork, session: str, reason: str, *, at: datetime) -> None:
+    """Note that a send showed that the session does not send until it is restarted; its watch does that.
+
+    `at` is when the send began: one that began before the session was restarted, or came to work, tells of what was.
+    """
+    known = _take(work, session)
+    if any(known[since] is not None and at < known[since] for since in ("restarted_at", "working_since")):
+        return
     queries("waha_sessions").want_restart(work.connection, session=session, reason=reason, now=work.now)
 
 
@@ -142,7 +148,8 @@ def take_start(work: UnitOfWork, notice: Row, session: str, limits: Limits) -> W
     if stopped is not None:
         return Wait(stopped.until, stopped.reason)
     given = notice["slot_at"]
-    is_mine = given is not None and work.now - given <= MISSED_AFTER
+    # A start at which it was sent once is used up: a second send takes one of its own.
+    is_mine = given is not None and given != notice["sending_at"] and work.now - given <= MISSED_AFTER
     start = given if is_mine and not rules.is_quiet(max(given, work.now), limits) else _free_start(work, notice, limits)
     if start != given:
         queries("notice_sending").reserve_start(work.connection, notice_id=notice["id"], slot_at=start, now=work.now)

@@ -16,8 +16,8 @@ LONGEST_TEXT = 4_000
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _BLANKS = re.compile(r"\s+")
-# Marks that reverse or hide text would let a value pass for the template's own words.
-_UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+# Marks that reverse or hide text would let a value pass for the template's own words; a half character is none.
+_UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 class TemplateError(DomainError):

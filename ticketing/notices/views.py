@@ -22,7 +22,7 @@ READS_PHONES: tuple[Role, ...] = ("admin", "manager", "operator")
 
 
 class NoticeView(BaseModel):
-    """A notice on the wire. The telephone is masked for those who need not ring it."""
+    """A notice on the wire. The telephone is masked for those who need not ring it, in the message's id too."""
 
     id: UUID
     ticket_id: UUID | None
@@ -166,6 +166,11 @@ def _row(connection: Connection, actor: Actor, notice_id: UUID) -> dict[str, Any
 
 
 def _shown(row: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
-    phone = row["recipient_phone"]
-    shown = {**row, "recipient_phone": phone if actor.has_role(*READS_PHONES) else masked(phone)}
+    shown = dict(row) if actor.has_role(*READS_PHONES) else _without_phone(row)
     return {name: shown[name] for name in NoticeView.model_fields}
+
+
+def _without_phone(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Mask the telephone, and of the message's id show the part without the chat, which most engines name by it."""
+    stanza = None if row["waha_message_id"] is None else row["waha_stanza_id"]
+    return {**row, "recipient_phone": masked(row["recipient_phone"]), "waha_message_id": stanza}
