@@ -17,6 +17,8 @@ schedules_app = typer.Typer(help="Schedules: list, run now, pause, resume.", no_
 Name = Annotated[str, typer.Argument()]
 Reason = Annotated[str, typer.Option(help="Why; it is kept in the audit and shown to others")]
 
+LONGEST_PAUSE_HOURS = operations.LONGEST_PAUSE / timedelta(hours=1)
+
 
 @queues_app.command("list")
 def list_queues() -> None:
@@ -80,7 +82,7 @@ def list_schedules() -> None:
             (
                 row["name"],
                 row["cron"],
-                row["next_runs"][0],
+                next(iter(row["next_runs"]), None),
                 row["last_fire_at"],
                 row["last_job_state"],
                 row["missed_count"],
@@ -103,7 +105,9 @@ def run_now(name: Name) -> None:
 
 @schedules_app.command("pause")
 def pause_schedule(
-    name: Name, reason: Reason, hours: Annotated[float, typer.Option(min=0.01, help="For how long")] = 24.0
+    name: Name,
+    reason: Reason,
+    hours: Annotated[float, typer.Option(min=0.01, max=LONGEST_PAUSE_HOURS, help="For how long")] = 24.0,
 ) -> None:
     """Drop a schedule's ticks for a while."""
     with connected() as platform, platform.begin(operator()) as work:

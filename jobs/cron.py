@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from apscheduler.triggers.cron import CronTrigger
@@ -37,7 +38,10 @@ def parse_cron(line: str) -> CronTrigger:
 
 def fire_after(trigger: CronTrigger, after: datetime) -> datetime:
     """Return the first time strictly after `after` (aware) that the trigger fires. Raises ValueError for never."""
-    found: datetime | None = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
+    found: datetime | None = None
+    # Where the calendar ends in some time zone, nothing fires any more.
+    with suppress(OverflowError):
+        found = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
     if found is None:
         raise ValueError(f"{trigger} never fires")
     return found

@@ -20,6 +20,7 @@ State = Literal["ok", "degraded", "down"]
 # A job that is available for longer than this waits for somebody who does not come.
 BACKLOG_AGE = 60.0
 SCHEDULE_GRACE = timedelta(seconds=90)
+COUNTED_BY_QUEUE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def vital_signs(platform: Platform, connection: Connection) -> dict[str, Any]:
         lost_after=timedelta(seconds=platform.settings.worker_lost_after),
         now=platform.clock.now(),
         schedule_grace=SCHEDULE_GRACE,
+        cap=COUNTED_BY_QUEUE,
     )
     return row
 
@@ -122,14 +124,20 @@ def _workers(signs: dict[str, Any]) -> Finding:
 
 
 def _backlog(signs: dict[str, Any]) -> Finding:
-    waiting, oldest = signs["waiting"], max(signs["oldest_seconds"] or 0.0, 0.0)
-    details = {"waiting": waiting, "oldest_seconds": round(oldest, 1), "paused_queues": signs["paused_queues"] or []}
+    oldest = max(signs["oldest_seconds"] or 0.0, 0.0)
+    waiting = f"{'At least ' if signs['waiting_is_capped'] else ''}{signs['waiting']} jobs wait"
+    details = {
+        "waiting": signs["waiting"],
+        "waiting_is_capped": signs["waiting_is_capped"],
+        "oldest_seconds": round(oldest, 1),
+        "paused_queues": signs["paused_queues"] or [],
+    }
     if oldest <= BACKLOG_AGE:
-        return Finding("backlog", "ok", f"{waiting} jobs wait", details=details)
+        return Finding("backlog", "ok", waiting, details=details)
     return Finding(
         "backlog",
         "degraded",
-        f"{waiting} jobs wait, the oldest for {round(oldest)} s",
+        f"{waiting}, the oldest for {round(oldest)} s",
         "See that workers are alive and Redis answers; more worker processes shorten the wait",
         details,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
@@ -23,6 +23,10 @@ from ticketing.paging import fetch_planned
 A = TypeVar("A", bound=JobArgs)
 Action = Literal["retry", "cancel", "discard"]
 COUNT_CAP = 100_001
+
+# Well before the calendar's end: a moment that lies beyond it in some time zone can be stored, but never read again.
+LONGEST_PAUSE_YEARS = 100
+LONGEST_PAUSE = timedelta(days=365 * LONGEST_PAUSE_YEARS)
 
 ACTS_ON: dict[Action, tuple[str, ...]] = {
     "retry": ("discarded", "cancelled", "retryable", "scheduled"),
@@ -219,11 +223,16 @@ def run_schedule_now(work: Work, registry: Registry, name: str, reason: str | No
 
 
 def pause_schedule(work: Work, name: str, until: datetime, reason: str) -> None:
-    """Drop a schedule's ticks until an aware moment in the future. Raises NotFound, InvalidInput."""
+    """Drop a schedule's ticks until an aware moment, at most LONGEST_PAUSE from now. Raises NotFound, InvalidInput."""
     reason = _reason(reason)
+    _schedule(work, name)
     if until <= work.now:
         raise InvalidInput("A pause ends in the future", details={"until": "must be after now"})
-    _schedule(work, name)
+    if until - work.now > LONGEST_PAUSE:
+        raise InvalidInput(
+            f"A pause lasts at most {LONGEST_PAUSE_YEARS} years; pause it again when that is over",
+            details={"until": f"at most {LONGEST_PAUSE_YEARS} years from now"},
+        )
     queries("job_operations").pause_schedule(
         work.connection, name=name, until=until, who=work.actor.name, reason=reason
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from apscheduler.triggers.cron import CronTrigger
 
 from jobs.cron import fire_after, parse_cron
 from jobs.registry import Kind, Registry
@@ -32,30 +35,42 @@ def next_fire(cron: str, after: datetime) -> datetime:
 
 
 def next_fires(cron: str, after: datetime, how_many: int) -> list[datetime]:
-    """Return the next fire times after `after`."""
-    fires: list[datetime] = []
-    for _ in range(how_many):
-        fires.append(next_fire(cron, fires[-1] if fires else after))
+    """Return the next fire times after `after`; fewer when the line does not fire that often any more."""
+    trigger, fires = parse_cron(cron), list[datetime]()
+    with suppress(ValueError):
+        while len(fires) < how_many:
+            fires.append(fire_after(trigger, fires[-1] if fires else after))
     return fires
 
 
 def decide(*, cron: str, missed: str, next_fire_at: datetime, paused_until: datetime | None, now: datetime) -> Due:
     """Decide about a schedule whose `next_fire_at` is not after `now`.
 
-    A paused schedule drops its ticks. Of several overdue ticks only the latest can run: when it is on time it runs;
-    when it is late it runs only under the policy `run_once`. All others count as missed.
+    The ticks before the end of a pause are dropped, whether or not anybody was there for them. Of several overdue ticks
+    only the latest can run: when it is on time it runs; when it is late it runs only under the policy `run_once`. All
+    others count as missed.
     """
     trigger = parse_cron(cron)
-    latest, overdue, following = next_fire_at, 1, fire_after(trigger, next_fire_at)
+    first = _first_to_count(trigger, next_fire_at, paused_until, now)
+    if first > now:
+        return Due(None, first, 0)
+    latest, overdue, following = first, 1, fire_after(trigger, first)
     while following <= now and overdue < MOST_OVERDUE:
         latest, overdue, following = following, overdue + 1, fire_after(trigger, following)
     if following <= now:
         following = fire_after(trigger, now)
-    if paused_until is not None and paused_until > now:
-        return Due(None, following, 0)
     if now - latest <= ON_TIME or missed == "run_once":
         return Due(latest, following, overdue - 1)
     return Due(None, following, overdue)
+
+
+def _first_to_count(
+    trigger: CronTrigger, next_fire_at: datetime, paused_until: datetime | None, now: datetime
+) -> datetime:
+    """Return the first tick that no pause drops; the first after now while a pause goes on, for it may be ended."""
+    if paused_until is None or next_fire_at >= paused_until:
+        return next_fire_at
+    return fire_after(trigger, now if paused_until > now else paused_until - timedelta(microseconds=1))
 
 
 def declare(connection: Connection, registry: Registry, now: datetime) -> list[Kind[Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -245,6 +246,16 @@ def endless(args: NoArgs, context: JobContext) -> Outcome | None:
     take_effect(context)
     while True:
         time.sleep(0.01)
+
+
+LET_GO = threading.Event()
+
+
+@job("test_deaf", queue="tickets", time_limit=0.3, max_attempts=2, backoff=Backoff(base=0.1, cap=0.1))
+def deaf(args: NoArgs, context: JobContext) -> Outcome | None:
+    """Wait in a call that no exception of another thread ends; tests let it go when they are done."""
+    LET_GO.wait()
+    return None
 
 
 class Statement(JobArgs):

@@ -45,6 +45,11 @@ def failed(
     )
 
 
+def out_of_time(kind: Kind[Any]) -> JobTimedOut:
+    """Return the error of an attempt that ran past the time limit of its kind."""
+    return JobTimedOut(f"ran longer than {kind.time_limit:g} s")
+
+
 def _text_of(error: BaseException) -> str:
     try:
         return str(error) or type(error).__name__

@@ -16,7 +16,9 @@ from dramatiq.worker import Worker
 from psycopg_pool import PoolTimeout
 
 from jobs import processes
+from jobs.attempt import Attempt
 from jobs.broker import LedgerBroker
+from jobs.ledger import Settlement
 from jobs.platform import Platform
 from jobs.queues import QUEUES
 from runtime.identifiers import uuid7
@@ -26,6 +28,7 @@ from sql.database import Connection
 from sql.migrate import check
 from workers.board import Board
 from workers.consumer import LedgerConsumer, handed_back
+from workers.failing import failed, out_of_time
 from workers.heartbeat import Heartbeat
 from workers.runner import Runner
 from workers.settler import Settler
@@ -98,23 +101,35 @@ class WorkerProcess:
         self._stop.set()
 
     def shut_down(self) -> None:
-        """Take no new work, let running jobs finish within the grace period, hand the others back, say goodbye."""
+        """Take no new work, let running jobs finish within the grace period, settle the others, say goodbye."""
         began = time.monotonic()
         self._stop.set()
         self._resting.set()
         self._note(processes.mark_stopping)
         self._worker.stop(timeout=int(self._settings.worker_grace * 1000))
-        left = [attempt.claim for attempt in self._board.attempts()]
-        for claim in left:
-            # One that its thread has just taken down is settled by that thread.
-            if self._board.take_down(claim) is not None:
-                self._settler.put(handed_back(claim, self._platform.clock.now()))
+        # One that its thread has just taken down is settled by that thread.
+        left = [attempt for attempt in self._board.attempts() if self._board.take_down(attempt.claim) is not None]
+        for attempt in left:
+            self._settler.put(self._cut_short(attempt))
         drained = self._settler.drain(timeout=5.0)
         self._heartbeat.stop()
         self._settler.stop()
         if drained:
             self._note(processes.mark_stopped)
-        log.info("worker_stopped", worker_id=str(self.id), handed_back=len(left), seconds=time.monotonic() - began)
+        returned = sum(not attempt.timed_out for attempt in left)
+        log.info("worker_stopped", worker_id=str(self.id), handed_back=returned, seconds=time.monotonic() - began)
+
+    def _cut_short(self, attempt: Attempt) -> Settlement:
+        """The settlement of an attempt that ends with this process.
+
+        One that ran out of time and could not be interrupted has failed: handed back, it would hang the next worker.
+        """
+        claim, now = attempt.claim, self._platform.clock.now()
+        if not attempt.timed_out:
+            return handed_back(claim, now)
+        kind = self._platform.registry.get(claim.kind)
+        log.warning("job_outlives_its_worker", job_id=str(claim.id), kind=claim.kind, attempt=claim.attempt)
+        return failed(kind, claim, out_of_time(kind), started_at=attempt.started_at, now=now)
 
     def _broker(self) -> LedgerBroker:
         broker = LedgerBroker(self._platform.wire, self._consume, self._queues)

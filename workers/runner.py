@@ -11,13 +11,13 @@ from pydantic import ValidationError
 from jobs.attempt import Attempt
 from jobs.context import JobContext
 from jobs.ledger import Claim, Settlement
-from jobs.outcomes import Cancel, Discard, Done, JobCancelled, JobTimedOut, Outcome, PutOff, Snooze, Superseded
+from jobs.outcomes import Cancel, Discard, Done, JobCancelled, Outcome, PutOff, Snooze, Superseded
 from jobs.platform import Platform
 from jobs.registry import Kind
 from jobs.storable import storable, storable_json
 from runtime.logging import get_logger
 from workers.board import Board
-from workers.failing import failed
+from workers.failing import failed, out_of_time
 from workers.interrupts import interruptible
 from workers.settler import Settler
 
@@ -124,7 +124,7 @@ class Runner:
                 reason="cancellation was requested",
             )
         if attempt.timed_out:
-            error = JobTimedOut(f"ran longer than {kind.time_limit:g} s").with_traceback(error.__traceback__)
+            error = out_of_time(kind).with_traceback(error.__traceback__)
         settlement = failed(kind, claim, error, started_at=attempt.started_at, now=now)
         log.warning("job_failed", error=type(error).__name__, final=settlement.state == "discarded", exc_info=error)
         return settlement

@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from jobs.context import JobContext
-from jobs.outcomes import Discard, Outcome, done
+from jobs.outcomes import Discard, Outcome, cancel, done
 from jobs.procedures.weekly_staging import REFUSALS, stage
 from jobs.registry import Backoff, JobArgs, job
 from ticketing.weekly_reports import previews, service
@@ -33,12 +33,15 @@ class PreviewWeeklyReport(JobArgs):
 def preview_weekly_report(args: PreviewWeeklyReport, job: JobContext) -> Outcome:
     """Stage the report and keep its preview; the result is the preview's counts.
 
-    A file that holds no report fails without another try, and says why on the report.
+    A file that holds no report fails without another try, and says why on the report. A report that somebody decided
+    about is not checked again.
     """
     with job.read() as connection:
         report = service.find(connection, args.report_id)
     with job.step() as work:
-        service.begin_checking(work, args.report_id)
+        begun = service.begin_checking(work, args.report_id)
+    if not begun:
+        return cancel("The report was confirmed or dismissed already")
     try:
         total = stage(job, report, args.sheet_name)
     except REFUSALS as error:

@@ -64,7 +64,7 @@ def stage(
     reader = SheetReader(columns, references, report["created_at"])
     _Staging(job, report_id, reader, settle).run(found, done)
     with job.step() as work:
-        total = staging.finish(work, report_id, found.sheet.name, columns)
+        total = staging.finish(work, report_id, found.sheet.name, columns, chosen=sheet_name is None)
     if not total:
         raise service.EmptyReport(f"{book.filename} has headers and no rows: there is nothing to import.")
     return total

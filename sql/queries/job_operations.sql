@@ -1,6 +1,10 @@
 -- name: lock_job(id)^
--- Reads one job and keeps others from moving it until the transaction ends.
-select id, kind, queue, state, priority, attempt, max_attempts, cancel_requested_at from jobs where id = :id for update;
+-- Reads one job and keeps others from moving it until the transaction ends. Not `for update`: that would wait for a job
+-- that is having children, whose foreign key shares its row.
+select id, kind, queue, state, priority, attempt, max_attempts, cancel_requested_at
+from jobs
+where id = :id
+for no key update;
 
 -- name: find_job(id)^
 -- Reads what running a job again starts from.

@@ -13,12 +13,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from admin_api import measures
 from admin_api.app import create_app
+from jobs import health
 from jobs.broker import Wire
 from runtime.settings import Settings
-from sql.database import Connection
+from sql.database import Connection, queries
 from tests.clocks import FixedClock
 from tests.factories import insert
 from tests.factories.access import client_as, client_with
+from tests.plans import nodes
 
 if TYPE_CHECKING:
     from jobs.platform import Platform
@@ -108,6 +110,45 @@ def test_what_a_paused_queue_or_schedule_keeps_back_is_no_trouble(app: Flask, pl
     _, data = ready(app)
     assert data["parts"]["backlog"]["state"] == data["parts"]["schedules"]["state"] == "ok"
     assert "tickets" in data["parts"]["backlog"]["details"]["paused_queues"]
+
+
+def fill(connection: Connection, queue: str, jobs: int) -> None:
+    connection.execute(
+        "insert into jobs (kind, queue, state, max_attempts, actor_kind, actor_name)"
+        " select 'nothing', %s, 'available', 1, 'system', 'test' from generate_series(1, %s)",
+        [queue, jobs],
+    )
+
+
+def test_many_fresh_jobs_of_one_queue_hide_no_old_one_of_another(app: Flask, platform: Platform) -> None:
+    with platform.read() as connection:
+        fill(connection, "imports", 3)
+        make_job(connection, scheduled_at=platform.clock.now() - timedelta(hours=5))
+        with pytest.MonkeyPatch.context() as few:
+            few.setattr(health, "COUNTED_BY_QUEUE", 3)
+            backlog = ready(app)[1]["parts"]["backlog"]
+    assert backlog["state"] == "degraded"
+    assert backlog["message"].startswith("At least 4 jobs wait, the oldest for 18")
+    assert (backlog["details"]["waiting"], backlog["details"]["waiting_is_capped"]) == (4, True)
+
+
+def test_the_backlog_is_told_at_the_cost_of_its_head(platform: Platform) -> None:
+    with platform.read() as connection:
+        connection.execute("set max_parallel_workers_per_gather = 0")
+        fill(connection, "imports", 20_000)
+        fill(connection, "maintenance", 20_000)
+        connection.execute("analyze jobs")
+        connection.execute(
+            "update queues set paused_at = now(), paused_by = 'x', pause_reason = 'y' where name = 'maintenance'"
+        )
+        [row] = connection.execute(
+            "explain (analyze, format json) " + queries("health").vital_signs.sql,
+            {"lost_after": timedelta(), "now": platform.clock.now(), "schedule_grace": timedelta(), "cap": 100},
+        ).fetchall()
+    scans = [node for node in nodes(row["QUERY PLAN"][0]["Plan"]) if node.get("Relation Name") == "jobs"]
+    assert scans
+    assert all(node.get("Index Name") == "jobs_available" for node in scans)
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in scans) <= 100
 
 
 def test_a_foreign_schema_is_down_and_names_the_command(app: Flask, platform: Platform) -> None:

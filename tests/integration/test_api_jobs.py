@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from jobs import operations, schedules
+from jobs.context import JobContext
 from jobs.kinds.act_on_jobs import act_on_jobs
 from jobs.ledger import EnqueuedJob
 from jobs.platform import Platform
@@ -21,7 +22,8 @@ from tests.factories import make, make_ticket
 from tests.factories.access import client_as
 from tests.job_kinds import Effect, Key, Scene, Steps, effect, scene, steps, unique
 from tests.running import run_jobs
-from tests.stand_in import StandIn, platform_for_tests
+from tests.stand_in import StandIn, job_row, platform_for_tests
+from ticketing.errors import InvalidInput
 from ticketing.people import SYSTEM
 
 BASE = "/api/ticketing"
@@ -279,6 +281,19 @@ def test_an_action_sent_twice_with_a_key_is_done_once(platform: Platform, operat
     assert len(audited(operator, made.id)) == 1
 
 
+def test_a_job_that_is_having_children_is_cancelled_at_once(platform: Platform) -> None:
+    worker = StandIn(platform)
+    made = enqueue(platform, effect, Effect())
+    worker.claim_one(made.id)
+    [attempt] = worker.board.attempts()
+    with JobContext(platform, attempt).step() as step:
+        step.enqueue(effect, Effect())
+        with platform.begin(SYSTEM) as work:
+            work.connection.execute("set local lock_timeout = '5s'")
+            assert operations.act_on_job(work, made.id, "cancel") == "running"
+    assert job_row(platform, made.id)["cancel_requested_at"] is not None
+
+
 def test_a_bulk_action_shows_its_count_first_and_is_a_job_itself(platform: Platform, operator: FlaskClient) -> None:
     failed = [enqueue(platform, scene, Scene(plot="discard")) for _ in range(3)]
     enqueue(platform, effect, Effect())
@@ -421,14 +436,38 @@ def test_a_schedule_is_paused_and_resumed(platform: Platform, operator: FlaskCli
 
 
 @pytest.mark.parametrize(
+    "until", ["9999-12-31T23:59:59-01:00", "9999-12-31T23:59:59+00:00", "9999-12-31", "2150-01-01T00:00:00+02:00"]
+)
+def test_a_pause_for_ever_is_refused_and_says_what_to_do(
+    platform: Platform, operator: FlaskClient, nightly: str, until: str
+) -> None:
+    moment = datetime.fromisoformat(until)
+    with platform.begin(SYSTEM) as work, pytest.raises(InvalidInput, match="pause it again") as refused:
+        operations.pause_schedule(work, nightly, moment if moment.tzinfo else moment.replace(tzinfo=UTC), "for ever")
+    assert refused.value.details == {"until": "at most 100 years from now"}
+    assert "until" in post(operator, f"/schedules/{nightly}/pause", 422, until=until, reason="for ever")["details"]
+    [row] = data(operator, "/schedules")
+    assert (row["paused_until"], len(row["next_runs"])) == (None, 3)
+    assert audited(operator, nightly) == []
+
+
+def test_a_schedule_that_fires_no_more_is_shown_among_the_others(
+    platform: Platform, operator: FlaskClient, nightly: str
+) -> None:
+    with platform.begin(SYSTEM) as work:
+        work.connection.execute("update schedules set cron = '0 0 30 2 *', next_fire_at = %s", [work.now])
+    assert data(operator, f"/schedules/{nightly}")["next_runs"] == []
+
+
+@pytest.mark.parametrize(
     ("path", "body", "status"),
     [
         ("/schedules/nowhere/run", {}, 404),
         ("/schedules/nowhere/resume", {}, 404),
-        ("/schedules/nowhere/pause", {"until": "2999-01-01T00:00:00Z", "reason": "r"}, 404),
+        ("/schedules/nowhere/pause", {"until": "2099-01-01T00:00:00Z", "reason": "r"}, 404),
         ("/schedules/test_nightly/pause", {"until": "2020-01-01T00:00:00Z", "reason": "r"}, 422),
-        ("/schedules/test_nightly/pause", {"until": "2999-01-01T00:00:00", "reason": "r"}, 422),
-        ("/schedules/test_nightly/pause", {"until": "2999-01-01T00:00:00Z"}, 422),
+        ("/schedules/test_nightly/pause", {"until": "2099-01-01T00:00:00", "reason": "r"}, 422),
+        ("/schedules/test_nightly/pause", {"until": "2099-01-01T00:00:00Z"}, 422),
     ],
 )
 def test_what_cannot_be_done_to_a_schedule_is_refused(

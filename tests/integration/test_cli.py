@@ -17,6 +17,7 @@ from cli.demo_user import demo_user
 from cli.main import make_app
 from cli.system import environment_of, operator
 from integrations.workbooks import SheetData, write_workbook
+from jobs import schedules
 from runtime.settings import Settings, load_settings
 from tests.factories.drops import register_workbook
 from tests.running import job_row, jobs_running, run_jobs
@@ -230,3 +231,14 @@ def test_a_company_is_made_listed_and_given_a_key_by_its_name(command: Command, 
     assert command("people", "add-company", "trench & sons").code == 1
     for group in ("users", "teams", "projects"):
         assert command("people", group).code == 0
+
+
+def test_a_schedule_is_paused_from_here_for_so_long_that_it_ends(command: Command, platform: Platform) -> None:
+    with platform.begin(operator()) as work:
+        schedules.declare(work.connection, platform.registry, work.now)
+    too_long = command("schedules", "pause", "sweep_risks", "--reason", "for ever", "--hours", "1e12")
+    assert too_long.code == 2
+    paused = command("schedules", "pause", "sweep_risks", "--reason", "holidays", "--hours", "48")
+    assert paused.code == 0, paused.err
+    assert "sweep_risks is paused for 48 h" in paused.err + paused.out
+    assert "sweep_risks" in command("schedules", "list").out

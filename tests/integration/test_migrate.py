@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -168,3 +170,30 @@ def test_an_old_server_is_refused_with_what_is_needed(
     assert COMMAND in caught.value.message
     with psycopg.connect(database_url) as connection, pytest.raises(SchemaMismatch, match="too old"):
         check(connection)
+
+
+@pytest.mark.parametrize(
+    ("until", "wanted"),
+    [
+        ("10000-01-01 00:00:00+00", datetime(2999, 12, 31, tzinfo=UTC)),
+        ("infinity", datetime(2999, 12, 31, tzinfo=UTC)),
+        ("2099-01-01 06:00:00+00", datetime(2099, 1, 1, 6, tzinfo=UTC)),
+        (None, None),
+    ],
+)
+def test_pauses_that_nobody_could_read_are_brought_within_the_calendar(
+    empty_database_url: str, tmp_path: Path, until: str | None, wanted: datetime | None
+) -> None:
+    for file in module.MIGRATIONS.iterdir():
+        if file.name < "0057":
+            shutil.copy(file, tmp_path)
+    migrate(empty_database_url, tmp_path)
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute(
+            "insert into schedules (name, kind, cron, missed, next_fire_at, paused_until, pause_reason)"
+            " values ('nightly', 'nightly', '0 2 * * *', 'skip', now(), %s, %s)",
+            [until, until and "for ever"],
+        )
+    assert migrate(empty_database_url)[0] == "0057_pauses_end"
+    with psycopg.connect(empty_database_url) as connection:
+        assert connection.execute("select paused_until from schedules").fetchall() == [(wanted,)]

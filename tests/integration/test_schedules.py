@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from jobs import schedules
@@ -167,6 +168,17 @@ def test_a_paused_schedule_drops_its_ticks_and_goes_on_afterwards(
         ticks.run()
     assert runs(platform) == [clock.now()]
     assert schedule_row(platform)["missed_count"] == 0
+
+
+@pytest.mark.parametrize("until", ["10000-01-01 00:00+00", "infinity", "-infinity"])
+def test_no_row_holds_a_pause_that_nobody_could_read(
+    platform: Platform, registry: Registry, ticks: Ticks, until: str
+) -> None:
+    scheduled(registry)
+    ticks.declare()
+    with pytest.raises(psycopg.errors.CheckViolation) as caught:
+        fetch(platform, "update schedules set paused_until = %s, pause_reason = 'for ever' returning name", until)
+    assert caught.value.diag.constraint_name == "schedules_paused_until_range"
 
 
 def test_one_schedule_that_cannot_fire_holds_back_no_other(

@@ -19,12 +19,15 @@ from jobs import ledger
 from jobs.ledger import Progress
 from jobs.platform import Platform
 from runtime.settings import Settings
+from scheduler.relay import Relay
 from tests.job_kinds import (
+    LET_GO,
     Effect,
     Scene,
     Stall,
     Statement,
     Steps,
+    deaf,
     effect,
     endless,
     endless_statement,
@@ -313,6 +316,34 @@ def test_a_statement_that_does_not_end_is_interrupted(quick: Settings, platform:
         wait_until(lambda: job_row(platform, job_id)["state"] == "discarded", "its only attempt has ended")
         assert not worker._stop.is_set(), "the thread came back: nothing has to be replaced"
     assert job_row(platform, job_id)["error_message"] == "ran longer than 0.5 s"
+
+
+@pytest.fixture
+def let_go() -> Iterator[None]:
+    """Lets the threads of deaf jobs go after the test."""
+    LET_GO.clear()
+    yield
+    LET_GO.set()
+
+
+@pytest.mark.usefixtures("let_go")
+def test_a_body_that_cannot_be_interrupted_fails_with_its_process(quick: Settings, platform: Platform) -> None:
+    job_id, ends = enqueue(platform, deaf), []
+    for _ in range(2):
+        wait_until(lambda: Relay(platform).run() or job_row(platform, job_id)["state"] == "available", "it is due")
+        with working(quick.model_copy(update={"worker_grace": 0.2})) as worker:
+            wait_until(worker._stop.is_set, "it wants to be replaced")
+        assert worker._exit_code == EXIT_REPLACE_ME
+        row = job_row(platform, job_id)
+        ends.append((row["state"], row["attempt"], row["error_class"], row["error_message"]))
+    assert ends == [
+        ("retryable", 1, "JobTimedOut", "ran longer than 0.3 s"),
+        ("discarded", 2, "JobTimedOut", "ran longer than 0.3 s"),
+    ]
+    assert [(one["outcome"], one["started_at"] is None) for one in attempts_of(platform, job_id)] == [
+        ("failed", False),
+        ("discarded", False),
+    ]
 
 
 def test_a_quiet_worker_rests_and_wakes(quick: Settings, platform: Platform) -> None:

@@ -64,6 +64,18 @@ def test_following_times_ascend(line: str, after: datetime) -> None:
     assert fires[0] == next_fire(line, after)
 
 
+@pytest.mark.parametrize(
+    ("line", "after", "wanted"),
+    [
+        ("0 0 1 1 *", datetime(9997, 6, 1, tzinfo=UTC), [9998, 9999]),
+        ("0 * * * *", datetime.max.replace(tzinfo=UTC), []),
+        ("0 0 30 2 *", MONDAY, []),
+    ],
+)
+def test_a_line_that_fires_no_more_has_no_times_left(line: str, after: datetime, wanted: list[int]) -> None:
+    assert [fire.year for fire in next_fires(line, after, 3)] == wanted
+
+
 HOURLY = "0 * * * *"
 SEVEN = at("2025-03-03T07:00")
 
@@ -101,6 +113,22 @@ def test_a_pause_that_is_over_pauses_nothing() -> None:
     assert decision("2025-03-03T07:00", paused_until=paused_until).fire_at == SEVEN
 
 
+@pytest.mark.parametrize("missed", ["run_once", "skip"])
+@pytest.mark.parametrize(
+    ("now", "paused_until", "wanted"),
+    [
+        ("2025-03-03T09:30", "2025-03-03T09:15", Due(None, at("2025-03-03T10:00"), 0)),
+        ("2025-03-03T09:00:30", "2025-03-03T09:00:10", Due(None, at("2025-03-03T10:00"), 0)),
+        ("2025-03-03T09:00:30", "2025-03-03T09:00", Due(at("2025-03-03T09:00"), at("2025-03-03T10:00"), 0)),
+        ("2025-03-03T10:00:30", "2025-03-03T08:30", Due(at("2025-03-03T10:00"), at("2025-03-03T11:00"), 1)),
+    ],
+)
+def test_ticks_within_a_pause_are_dropped_even_if_nobody_looked_before_its_end(
+    now: str, paused_until: str, wanted: Due, missed: str
+) -> None:
+    assert decision(now, missed=missed, paused_until=at(paused_until)) == wanted
+
+
 def test_a_long_absence_is_got_over_in_one_decision() -> None:
     due = decide(
         cron="* * * * *",
@@ -124,19 +152,15 @@ def test_every_decision_moves_on_and_runs_no_tick_that_was_not_due(
 ) -> None:
     next_fire_at = next_fire(line, start)
     now = next_fire_at + late
-    due = decide(
-        cron=line,
-        missed=missed,
-        next_fire_at=next_fire_at,
-        paused_until=None if pause is None else next_fire_at + pause,
-        now=now,
-    )
+    paused_until = None if pause is None else next_fire_at + pause
+    due = decide(cron=line, missed=missed, next_fire_at=next_fire_at, paused_until=paused_until, now=now)
     assert due.next_fire_at > now
     assert due.next_fire_at == next_fire(line, now)
     if due.fire_at is not None:
         assert next_fire_at <= due.fire_at <= now
         assert next_fire(line, due.fire_at) == due.next_fire_at
         assert missed == "run_once" or now - due.fire_at <= ON_TIME
+        assert paused_until is None or due.fire_at >= paused_until
 
 
 @pytest.mark.parametrize(
