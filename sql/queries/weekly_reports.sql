@@ -72,7 +72,8 @@ where id = :report_id
 for no key update;
 
 -- name: show_report(report_id)^
--- Reads a report as the API shows it. A report whose job ended without it, cancelled or given up, shows as failed.
+-- Reads a report as the API shows it. A report whose job ended without it, cancelled or given up, shows as failed, also
+-- when the job is pruned; but one that waits for somebody's word needs its job no more.
 select
     r.id,
     r.report_uid,
@@ -93,9 +94,9 @@ select
     r.duplicate_count,
     r.conflict_count,
     r.rejected_count,
-    case when ended.state is null then r.status else 'failed' end as status,
-    coalesce(r.failure_code, case when ended.state is not null then upper('JOB_' || ended.state) end) as failure_code,
-    coalesce(r.failure_message, ended.error_message, ended.cancel_reason) as failure_message,
+    case when ended.code is null then r.status else 'failed' end as status,
+    coalesce(r.failure_code, ended.code) as failure_code,
+    coalesce(r.failure_message, ended.message) as failure_message,
     r.preview_job_id,
     r.import_job_id,
     r.created_by,
@@ -112,10 +113,21 @@ left join users as uploader on r.created_by = uploader.id
 left join jobs as job on job.id = coalesce(r.import_job_id, r.preview_job_id)
 left join lateral (
     select
-        job.state,
-        job.error_message,
-        job.cancel_reason
-    where r.status in ('pending', 'processing') and job.state in ('discarded', 'cancelled')
+        'JOB_' || upper(coalesce(job.state, 'pruned')) as code,
+        case
+            when job.id is null then 'Its job ended: upload the file again'
+            else coalesce(job.error_message, job.cancel_reason)
+        end as message
+    where
+        r.status in ('pending', 'processing')
+        and (
+            job.state in ('discarded', 'cancelled')
+            or (
+                job.id is null
+                and coalesce(r.import_job_id, r.preview_job_id) is not null
+                and (r.phase <> 'previewed' or r.import_job_id is not null)
+            )
+        )
 ) as ended on true
 where r.id = :report_id;
 
@@ -140,12 +152,9 @@ from (
         r.duplicate_count,
         r.conflict_count,
         r.rejected_count,
-        case
-            when r.status in ('pending', 'processing') and j.state in ('discarded', 'cancelled') then 'failed'
-            else r.status
-        end as status,
-        r.failure_code,
-        r.failure_message,
+        case when ended.code is null then r.status else 'failed' end as status,
+        coalesce(r.failure_code, ended.code) as failure_code,
+        coalesce(r.failure_message, ended.message) as failure_message,
         r.preview_job_id,
         r.import_job_id,
         r.created_by,
@@ -156,7 +165,25 @@ from (
         r.imported_by
     from weekly_reports as r
     left join users as uploader on r.created_by = uploader.id
-    left join jobs as j on j.id = coalesce(r.import_job_id, r.preview_job_id)
+    left join jobs as job on job.id = coalesce(r.import_job_id, r.preview_job_id)
+    left join lateral (
+        select
+            'JOB_' || upper(coalesce(job.state, 'pruned')) as code,
+            case
+                when job.id is null then 'Its job ended: upload the file again'
+                else coalesce(job.error_message, job.cancel_reason)
+            end as message
+        where
+            r.status in ('pending', 'processing')
+            and (
+                job.state in ('discarded', 'cancelled')
+                or (
+                    job.id is null
+                    and coalesce(r.import_job_id, r.preview_job_id) is not null
+                    and (r.phase <> 'previewed' or r.import_job_id is not null)
+                )
+            )
+    ) as ended on true
     where
         (:week_number::integer is null or r.week_number = :week_number::integer)
         and (:year::integer is null or r.year = :year::integer)
@@ -183,15 +210,25 @@ select
     max(shown.imported_at) as last_import_date
 from (
     select
-        case
-            when r.status in ('pending', 'processing') and j.state in ('discarded', 'cancelled') then 'failed'
-            else r.status
-        end as status,
+        coalesce(ended.status, r.status) as status,
         r.created_count + r.updated_count as imported,
         r.import_started_at,
         r.imported_at
     from weekly_reports as r
-    left join jobs as j on j.id = coalesce(r.import_job_id, r.preview_job_id)
+    left join jobs as job on job.id = coalesce(r.import_job_id, r.preview_job_id)
+    left join lateral (
+        select 'failed' as status
+        where
+            r.status in ('pending', 'processing')
+            and (
+                job.state in ('discarded', 'cancelled')
+                or (
+                    job.id is null
+                    and coalesce(r.import_job_id, r.preview_job_id) is not null
+                    and (r.phase <> 'previewed' or r.import_job_id is not null)
+                )
+            )
+    ) as ended on true
     where
         (:week_number::integer is null or r.week_number = :week_number::integer)
         and (:year::integer is null or r.year = :year::integer)
@@ -201,8 +238,9 @@ from (
 ) as shown
 where :statuses::text [] is null or shown.status = any(:statuses::text []);
 
--- name: begin_checking(report_id, now)!
--- Notes that the file is being read for its preview.
+-- name: begin_checking(report_id, dismissed, now)$
+-- Notes that the file is being read for its preview; no row once somebody confirmed or dismissed the report. One that
+-- was refused may be checked again.
 update weekly_reports
 set
     phase = 'checking',
@@ -210,7 +248,12 @@ set
     failure_code = null,
     failure_message = null,
     updated_at = :now::timestamptz
-where id = :report_id;
+where
+    id = :report_id
+    and import_job_id is null
+    and status <> 'completed'
+    and failure_code is distinct from :dismissed::text
+returning id;
 
 -- name: last_staged_row(report_id)$
 -- Finds where staging goes on after an attempt that was killed.
@@ -236,7 +279,7 @@ copy weekly_report_rows (
 
 -- name: finish_staging(report_id, sheet_name, header_mapping, now)$
 -- Notes that every row is staged and counts them anew; gives how many there are. Rows that cannot become tickets are
--- settled from here on.
+-- settled from here on. A report that is checked waits for nobody's word before its preview is kept.
 with counted as (
     select
         count(*)::integer as total,
@@ -253,7 +296,7 @@ with counted as (
 
 update weekly_reports as r
 set
-    phase = case when r.status = 'processing' then 'importing' else 'previewed' end,
+    phase = case when r.status = 'processing' then 'importing' else 'checking' end,
     sheet_name = :sheet_name::text,
     header_mapping = :header_mapping::jsonb,
     total_rows = counted.total,
@@ -328,7 +371,8 @@ where d.dr_number = any(:numbers::text []);
 
 -- name: find_same_file(report_id, file_sha256, reading)^
 -- Finds the newest completed report of the very same bytes, read by the same rules: its rows need no second reading.
--- A row rejected for its date does: a day that lay ahead then may be past now.
+-- A row rejected for its date does: a day that lay ahead then may be past now. A report whose sheet somebody named does
+-- not count: another sheet might be chosen.
 select
     earlier.id,
     earlier.sheet_name,
@@ -341,6 +385,7 @@ where
     and earlier.id <> :report_id
     and earlier.status = 'completed'
     and earlier.header_mapping ->> 'reading' = :reading::text
+    and earlier.header_mapping @> '{"chosen": true}'
     and not exists (
         select 1
         from weekly_report_rows as r
@@ -483,6 +528,24 @@ group by earlier.year, earlier.week_number;
 
 -- name: list_gone(report_id, year, week_number, ended, row_limit)
 -- Reads what the earlier week listed and the report's week does not, with the tickets; those not finished come first.
+with listed as (
+    select known.external_id
+    from weekly_reports as this
+    inner join weekly_reports as beside
+        on
+            this.year = beside.year
+            and this.week_number = beside.week_number
+            and (beside.status = 'completed' or beside.id = this.id)
+    inner join weekly_report_rows as here on beside.id = here.report_id
+    cross join lateral (
+        select coalesce(
+            here.external_id,
+            'FT' || regexp_replace(here.cells ->> (beside.header_mapping #>> '{fields,ft_ref}'), '[^0-9]', '', 'g')
+        ) as external_id
+    ) as known
+    where this.id = :report_id
+)
+
 select
     g.external_id,
     g.title,
@@ -501,23 +564,10 @@ from (
         w.year = :year::integer
         and w.week_number = :week_number::integer
         and w.status = 'completed'
-        and r.external_id not in (
-            select known.external_id
-            from weekly_reports as this
-            inner join weekly_reports as beside
-                on
-                    this.year = beside.year
-                    and this.week_number = beside.week_number
-                    and (beside.status = 'completed' or beside.id = this.id)
-            inner join weekly_report_rows as here on beside.id = here.report_id
-            cross join lateral (
-                select coalesce(
-                    here.external_id,
-                    'FT'
-                    || regexp_replace(here.cells ->> (beside.header_mapping #>> '{fields,ft_ref}'), '[^0-9]', '', 'g')
-                ) as external_id
-            ) as known
-            where this.id = :report_id and known.external_id is not null
+        and not exists (
+            select 1
+            from listed
+            where listed.external_id = r.external_id
         )
     order by r.external_id, w.sequence desc
 ) as g
@@ -588,10 +638,10 @@ where
 order by r.row_number;
 
 -- name: save_preview(report_id, preview, now)!
--- Keeps what the check found for whoever decides.
+-- Keeps what the check found for whoever decides: from here on somebody can.
 update weekly_reports
 set preview = :preview::jsonb, phase = 'previewed', updated_at = :now::timestamptz
-where id = :report_id;
+where id = :report_id and phase = 'checking';
 
 -- name: begin_importing(report_id, now)!
 -- Notes that tickets are being written. A later attempt of the job goes on and keeps the time of the first.

@@ -254,6 +254,24 @@ def test_the_same_file_is_read_again_where_a_date_lay_ahead(platform: Platform) 
         assert staging.find_same_file(connection, again.report_id, sha256) is None
 
 
+def test_the_same_file_is_read_again_where_a_sheet_was_named(platform: Platform) -> None:
+    def sheet(name: str, reference: str) -> SheetData:
+        return SheetData(name, ["FT Ref", "Title"], [[reference, "No light"]])
+
+    data = write_workbook([sheet("Weekly Tickets", "FT1"), sheet("South", "FT9")])
+    upload_report(platform, data, sheet_name="South")
+    run_jobs(platform)
+    chosen, again = upload_report(platform, data), upload_report(platform, data)
+    run_jobs(platform)
+    assert [made["external_id"] for made in tickets(platform)] == ["FT1", "FT9"]
+    for submitted in (chosen, again):
+        assert report(platform, submitted.report_id)["sheet_name"] == "Weekly Tickets"
+    with platform.read() as connection:
+        same = staging.find_same_file(connection, again.report_id, report(platform, again.report_id)["file_sha256"])
+    assert same is not None
+    assert same.report_id == chosen.report_id
+
+
 def test_the_same_rows_in_another_file_change_nothing_either(platform: Platform) -> None:
     import_report(platform, weekly_row())
     again = import_report(platform, weekly_row(Comment="another comment", FT_Ref="ft 490441", Title=" No light"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
@@ -161,6 +162,9 @@ def test_what_no_import_could_read_is_refused_at_once(
         ({"week_number": 54}, "week_number"),
         ({"year": 1999}, "year"),
         ({"year": 2025, "week_number": 53}, "week_number"),
+        ({"report_date": "0206-11-16"}, "report_date"),
+        ({"report_date": "1999-05-05"}, "report_date"),
+        ({"report_date": "2000-01-01"}, "report_date"),
     ],
 )
 def test_a_week_that_cannot_be_is_refused_by_field(client: FlaskClient, said: dict[str, Any], field: str) -> None:
@@ -250,6 +254,22 @@ def test_rejected_rows_come_back_mended(client: FlaskClient, platform: Platform)
     (mended,) = [row for row in get(client, f"{again}/rows") if row["external_id"] == "FT2"]
     assert mended["cells"]["Title"] == "=SUM(A1)"
     assert "Rejected reason" not in mended["cells"]
+
+
+NO_DATES = ["0001-01-01T00:00:00", "9999-12-31T23:59:59Z"]
+
+
+def test_a_date_at_an_end_of_the_calendar_rejects_its_row_alone(client: FlaskClient, platform: Platform) -> None:
+    rows = [weekly_row(FT_Ref=f"FT{number}", Date_Logged=date) for number, date in enumerate(NO_DATES)]
+    looked = upload(client, weekly_workbook(*rows, weekly_row()), url=f"{URL}/parse")
+    assert (looked.status_code, looked.get_json()["data"]["valid_rows"]) == (200, 1)
+    report_id = imported(client, platform, *rows, weekly_row())
+    shown = get(client, report_id)
+    assert (shown["imported_count"], shown["error_count"]) == (1, 2)
+    answer = client.get(f"{URL}/{report_id}/rejected.xlsx")
+    headers, *rejected = open_workbook(answer.data).sheet("Rejected rows").rows
+    place = headers.index("Date Logged")
+    assert [row[place] for row in rejected] == [NO_DATES[0], datetime(9999, 12, 31, 23, 59, 59)]  # noqa: DTZ001
 
 
 def test_parse_looks_without_storing(client: FlaskClient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -77,6 +78,8 @@ def test_what_a_cell_means(columns: dict[str, Any], attribute: str, expected: ob
         ({"zone_no": "NaN"}, "zone_no", "not a whole number"),
         ({"lat": 91, "lon": 27}, "lat", "degrees from -90 to 90"),
         ({"lat": 26, "lon": "east"}, "lon", "degrees from -180 to 180"),
+        ({"lat": "1E9999999", "lon": 27}, "lat", "degrees from -90 to 90"),
+        ({"lat": 26, "lon": "-1E9999999"}, "lon", "degrees from -180 to 180"),
         ({"lat": -26.2}, "lon", "both lat and lon"),
         ({"lon": 27.8}, "lat", "both lat and lon"),
         ({"stackref": "L@W"}, "stackref", "not a project code"),
@@ -87,6 +90,12 @@ def test_what_is_rejected_and_why(columns: dict[str, Any], column: str, reason: 
     assert register.rows == []
     assert [(finding.row, finding.column) for finding in register.rejected] == [(2, column)]
     assert reason in register.rejected[0].reason
+
+
+def test_a_number_is_not_written_out_to_see_that_it_is_too_large() -> None:
+    began = time.process_time()
+    assert read(pon_no="4857E300000", zone_no="4857E300000").rows == []
+    assert time.process_time() - began < 1
 
 
 def test_every_mistake_of_a_row_is_named() -> None:

@@ -45,6 +45,12 @@ def test_a_field_is_compared_three_ways(
     assert conflicting(change) == conflicts
 
 
+def test_line_ends_alone_are_no_change() -> None:
+    before, now = "No light\n\nPole leans", "No light\n\nPole leans, mended by Eskom"
+    change = merged({"description": "No light\r\n\r\nPole leans"}, {"description": before}, {"description": now})
+    assert (change.updates, change.conflicts) == ({"description": now}, [])
+
+
 def test_what_the_sheet_says_is_remembered_even_where_it_may_not_be_applied() -> None:
     change = merged({"address": "X"}, {"address": "A", "zone": "3"}, {"address": "B", "zone": None})
     assert change.sheet_fields["address"] == "B"

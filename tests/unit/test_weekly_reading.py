@@ -164,9 +164,25 @@ def test_a_year_alone_has_the_present_week_or_its_last() -> None:
     assert (week.year, week.number, week.day) == (2020, 53, date(2020, 12, 28))
 
 
+def test_a_year_beside_a_day_of_week_53_has_its_last_week() -> None:
+    week = week_of(NOW, day=date(2026, 12, 30), year=2025)
+    assert (week.year, week.number, week.day) == (2025, 52, date(2026, 12, 30))
+
+
 @pytest.mark.parametrize(
     ("said", "field"),
-    [({"number": 0}, "week_number"), ({"year": 2101}, "year"), ({"year": 2025, "number": 53}, "week_number")],
+    [
+        ({"number": 0}, "week_number"),
+        ({"year": 2101}, "year"),
+        ({"year": 2025, "number": 53}, "week_number"),
+        ({"day": date(2025, 12, 31), "year": 2025, "number": 53}, "week_number"),
+        ({"day": date(2025, 11, 16), "number": 53}, "week_number"),
+        ({"day": date(206, 11, 16)}, "report_date"),
+        ({"day": date(206, 11, 16), "year": 2026, "number": 47}, "report_date"),
+        # It lies in the last week of 1999.
+        ({"day": date(2000, 1, 1)}, "report_date"),
+        ({"day": date(2101, 1, 3)}, "report_date"),
+    ],
 )
 def test_weeks_that_cannot_be(said: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as caught:

@@ -209,7 +209,8 @@ class _Reader:
         if text(cell) is None:
             return None
         number = _decimal(cell)
-        if number is None or number != int(number) or not 1 <= number <= HIGHEST_NUMBER:
+        # The range first: written out as an integer, 1E9999999 would hold the interpreter for hours.
+        if number is None or not 1 <= number <= HIGHEST_NUMBER or number != int(number):
             self._reject(column, f"{str(cell)[:40]!r} is not a whole number from 1")
             return None
         return int(number)
@@ -225,7 +226,8 @@ class _Reader:
         if text(cell) is None:
             return None
         degrees = _decimal(cell)
-        if degrees is None or abs(degrees) > limit:
+        # Compared, not computed with: arithmetic on a number of any size can overflow.
+        if degrees is None or not -limit <= degrees <= limit:
             self._reject(column, f"{str(cell)[:40]!r} is not a number of degrees from -{limit} to {limit}")
             return None
         return round(degrees, 6)

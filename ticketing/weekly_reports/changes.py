@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ticketing.input_text import plain_lines
 from ticketing.status import Facts, refusal
 from ticketing.vocabulary import Status, TicketType
 
@@ -103,10 +104,10 @@ def merge(ticket: Mapping[str, Any], before: Mapping[str, Any], offer: Mapping[s
 
 
 def _comparable(name: str, value: Any) -> Any:
-    """Return a value as it can be compared: one moment has many spellings in JSON."""
+    """Return a value as it can be compared: one moment has many spellings in JSON, and lines end in several ways."""
     if name == "reported_at" and value is not None:
         return datetime.fromisoformat(value).astimezone(UTC).isoformat()
-    return value
+    return plain_lines(value)
 
 
 def _merge_status(

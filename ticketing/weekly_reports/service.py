@@ -66,32 +66,37 @@ def week_of(now: datetime, *, day: date | None = None, year: int | None = None, 
     A year without a week 53 ends with its week 52 for whoever names the year alone in a week 53.
 
     Raises InvalidInput naming each field that cannot be: a week outside 1 to 53 or not in that year, a year outside
-    2000 to 2100.
+    2000 to 2100, a day that lies in no week of those years.
     """
-    details: dict[str, Any] = {}
+    _check_range(day, year, number)
+    iso = (day or now.astimezone(BUSINESS_ZONE).date()).isocalendar()
+    in_year = year or iso.year
+    last = _last_week(in_year)
+    week = number or min(iso.week, last)
+    if week > last:
+        raise _impossible({"week_number": f"{in_year} has no week {week}: its last is {last}"})
+    if day is None:
+        is_now = (in_year, week) == (iso.year, iso.week)
+        day = date.fromisocalendar(in_year, week, iso.weekday if is_now else 1)
+    return Week(in_year, week, day)
+
+
+def _check_range(day: date | None, year: int | None, number: int | None) -> None:
+    years = f"{FIRST_YEAR} to {LAST_YEAR}"
+    details: dict[str, str] = {}
     if number is not None and not 1 <= number <= 53:
         details["week_number"] = "must be 1 to 53"
     if year is not None and not FIRST_YEAR <= year <= LAST_YEAR:
-        details["year"] = f"must be {FIRST_YEAR} to {LAST_YEAR}"
+        details["year"] = f"must be {years}"
+    if day is not None and not FIRST_YEAR <= day.isocalendar().year <= LAST_YEAR:
+        details["report_date"] = f"must lie in a week of the years {years}"
     if details:
-        raise InvalidInput(f"{next(iter(details))}: {next(iter(details.values()))}", details=details)
-    day = day or _day_in(now.astimezone(BUSINESS_ZONE).date(), year, number)
-    iso = day.isocalendar()
-    return Week(year or iso.year, number or iso.week, day)
+        raise _impossible(details)
 
 
-def _day_in(today: date, year: int | None, number: int | None) -> date:
-    iso = today.isocalendar()
-    if year in (None, iso.year) and number in (None, iso.week):
-        return today
-    year = year or iso.year
-    if number is None:
-        number = min(iso.week, _last_week(year))
-    try:
-        return date.fromisocalendar(year, number, 1)
-    except ValueError as error:
-        message = f"{year} has no week {number}: its last is {_last_week(year)}"
-        raise InvalidInput(f"week_number: {message}", details={"week_number": message}) from error
+def _impossible(details: dict[str, str]) -> InvalidInput:
+    field, message = next(iter(details.items()))
+    return InvalidInput(f"{field}: {message}", details=details)
 
 
 def _last_week(year: int) -> int:
@@ -192,9 +197,12 @@ def find(connection: Connection, report_id: UUID) -> dict[str, Any]:
     return report
 
 
-def begin_checking(work: UnitOfWork, report_id: UUID) -> None:
-    """Note that the file is being read for its preview."""
-    queries("weekly_reports").begin_checking(work.connection, report_id=report_id, now=work.now)
+def begin_checking(work: UnitOfWork, report_id: UUID) -> bool:
+    """Note that the file is being read for its preview; False, and nothing is noted, where somebody decided already."""
+    begun = queries("weekly_reports").begin_checking(
+        work.connection, report_id=report_id, dismissed=DISMISSED, now=work.now
+    )
+    return begun is not None
 
 
 def begin_importing(work: UnitOfWork, report_id: UUID) -> None:

@@ -73,9 +73,9 @@ def last_staged_row(connection: Connection, report_id: UUID) -> int:
     return last or 0
 
 
-def finish(work: UnitOfWork, report_id: UUID, sheet_name: str, columns: Columns) -> int:
-    """Note that every row is staged; returns how many there are."""
-    return _finish(work, report_id, sheet_name, describe(columns))
+def finish(work: UnitOfWork, report_id: UUID, sheet_name: str, columns: Columns, *, chosen: bool) -> int:
+    """Note that every row is staged; returns how many there are. `chosen` is whether nobody named the sheet."""
+    return _finish(work, report_id, sheet_name, describe(columns) | {"chosen": chosen})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class SameFile:
 
 
 def find_same_file(connection: Connection, report_id: UUID, file_sha256: str) -> SameFile | None:
-    """Find a completed report of the same bytes that was read by the rules of today."""
+    """Find a completed report of the same bytes, its sheet chosen and its rows read by the rules of today."""
     found = queries("weekly_reports").find_same_file(
         connection, report_id=report_id, file_sha256=file_sha256, reading=READING
     )

@@ -145,28 +145,31 @@ def moment(cell: Cell, *, not_after: datetime) -> datetime | None:
     Accepts Excel dates and their serial numbers, ISO 8601, dd/mm/yyyy with or without a time, and named months. Raises
     CellError for anything else, and for days before 2000 or after `not_after`.
     """
-    at = _moment_of_text(cell) if isinstance(cell, str) else _moment_of_cell(cell)
-    if at is None:
+    said = _said_by_text(cell) if isinstance(cell, str) else _said_by_cell(cell)
+    if said is None:
         return None
-    if at.year < EARLIEST_YEAR or at > not_after:
-        local = at.astimezone(BUSINESS_ZONE)
-        raise CellError("validation_failed", f"{local:%Y-%m-%d} cannot be the date of a report: check day and month")
+    at = _in_utc(said)
+    if at is None or at.year < EARLIEST_YEAR or at > not_after:
+        day = said.date().isoformat()
+        raise CellError("validation_failed", f"{day} cannot be the date of a report: check day and month")
     return at
 
 
-def _moment_of_cell(cell: Cell) -> datetime | None:
+def _said_by_cell(cell: Cell) -> datetime | None:
+    """Return the date and time that a cell says, without a zone."""
     if cell is None:
         return None
     if isinstance(cell, datetime):
-        return _in_utc(cell)
+        return cell
     if isinstance(cell, date):
-        return _in_utc(datetime(cell.year, cell.month, cell.day))  # noqa: DTZ001 - made aware by _in_utc
+        return datetime(cell.year, cell.month, cell.day)  # noqa: DTZ001 - made aware by _in_utc
     if isinstance(cell, int | float) and _EXCEL_DAYS[0] <= cell <= _EXCEL_DAYS[1]:
-        return _in_utc(_EXCEL_EPOCH + timedelta(seconds=round(cell * 86_400)))
+        return _EXCEL_EPOCH + timedelta(seconds=round(cell * 86_400))
     raise _no_date(str(cell))
 
 
-def _moment_of_text(cell: str) -> datetime | None:
+def _said_by_text(cell: str) -> datetime | None:
+    """Return the date and time that a text says, with a zone where it names one."""
     found = word(cell)
     if found is None:
         return None
@@ -174,26 +177,28 @@ def _moment_of_text(cell: str) -> datetime | None:
     try:
         if match is not None:
             day, month, year, hour, minute, second = (int(part or 0) for part in match.groups())
-            century = 2000 if year < 100 else 0
-            return _in_utc(datetime(century + year, month, day, hour, minute, second))  # noqa: DTZ001
-        return _in_utc(datetime.fromisoformat(found))
+            century = 2000 if len(match[3]) == 2 else 0
+            return datetime(century + year, month, day, hour, minute, second)  # noqa: DTZ001
+        return datetime.fromisoformat(found)
     except ValueError:
-        return _moment_of_named_month(found)
+        return _said_with_named_month(found)
 
 
-def _moment_of_named_month(found: str) -> datetime:
+def _said_with_named_month(found: str) -> datetime:
     for form in _NAMED_MONTHS:
         try:
-            return _in_utc(datetime.strptime(found, form))  # noqa: DTZ007 - made aware by _in_utc
+            return datetime.strptime(found, form)  # noqa: DTZ007 - made aware by _in_utc
         except ValueError:
             continue
     raise _no_date(found)
 
 
-def _in_utc(at: datetime) -> datetime:
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=BUSINESS_ZONE)
-    return at.astimezone(UTC)
+def _in_utc(said: datetime) -> datetime | None:
+    """Return a date and time in UTC; None at the ends of the calendar, where it may have no time in UTC."""
+    try:
+        return (said if said.tzinfo else said.replace(tzinfo=BUSINESS_ZONE)).astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def _no_date(found: str) -> CellError:
