@@ -35,7 +35,8 @@ _TOO_MANY = f"The picture is too large: at most {MAX_PIXELS // 1_000_000} millio
 
 _DATE = re.compile(r"(\d{4}):(\d{2}):(\d{2}) (\d{2}):(\d{2}):(\d{2})")
 _OFFSET = re.compile(r"([+-])(\d{2}):(\d{2})")
-_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+# When a photo can have been taken, the end excluded: beyond lies a camera that nobody gave the time.
+_EARLIEST, _LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _SIXTY = 60
 
 # What Pillow raises for bytes that are not what they begin as.
@@ -154,7 +155,7 @@ def _captured(exif: Image.Exif) -> datetime | None:
         moment = datetime(*map(int, match.groups()), tzinfo=_zone(offset)).astimezone(UTC)  # type: ignore[arg-type, misc]
     except (ValueError, OverflowError):
         return None
-    return moment if moment >= _EARLIEST else None
+    return moment if _EARLIEST <= moment < _LATEST else None
 
 
 def _zone(offset: object) -> Any:

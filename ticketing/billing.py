@@ -25,6 +25,7 @@ from ticketing.vocabulary import BillingClassification
 MOST_GROUPS: Final = 1_000
 CLASSES: Final = tuple(classification.value for classification in BillingClassification)
 COUNTS: Final = ("tickets", "billable", "not_billable", *CLASSES)
+_SHOWN: Final = ("contractor_id", "contractor_name", "period", *COUNTS)
 ALL_TIME: Final = datetime.fromisoformat("1990-01-01T00:00:00+00:00")
 _NOTHING = UUID(int=0)
 
@@ -46,7 +47,7 @@ class BillingRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """Counts by contractor (None: nobody's), and by period if asked; `totals` are of the rows shown."""
+    """Counts by contractor (None: nobody's), and by period if asked; `totals` are of all groups, also those cut off."""
 
     rows: list[dict[str, Any]]
     totals: dict[str, int]
@@ -59,13 +60,24 @@ def this_month(now: datetime) -> datetime:
 
 
 def summarise(connection: Connection, actor: Actor, wanted: BillingRequest) -> Summary:
-    """Count the closed tickets that the actor may see: the oldest period first, then by contractor's name."""
+    """Count the closed tickets that the actor may see: the oldest period first, then by contractor's name.
+
+    At most MOST_GROUPS groups are shown: as many as a screen can bear.
+    """
+    rows = _count(connection, actor, wanted, most=MOST_GROUPS + 1)
+    shown = [{name: row[name] for name in _SHOWN} for row in rows[:MOST_GROUPS]]
+    return Summary(rows=shown, totals=_totals(rows), is_cut=len(rows) > MOST_GROUPS)
+
+
+def _count(connection: Connection, actor: Actor, wanted: BillingRequest, most: int | None) -> list[dict[str, Any]]:
     parameters = _parameters(connection, actor, wanted)
-    parameters |= {"period": wanted.period, "zone": BUSINESS_ZONE.key, "most": MOST_GROUPS + 1}
-    rows = fetch_planned(connection, queries("billing").summarise_billing, **parameters)
-    shown = rows[:MOST_GROUPS]
-    totals = {name: sum(row[name] for row in shown) for name in COUNTS}
-    return Summary(rows=shown, totals=totals, is_cut=len(rows) > MOST_GROUPS)
+    parameters |= {"period": wanted.period, "zone": BUSINESS_ZONE.key, "most": most}
+    return fetch_planned(connection, queries("billing").summarise_billing, **parameters)
+
+
+def _totals(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """Return what all groups sum up to: each row tells it."""
+    return {name: rows[0][f"all_{name}"] if rows else 0 for name in COUNTS}
 
 
 SUMMARY_COLUMNS: Final = (
@@ -100,10 +112,11 @@ TICKET_COLUMNS: Final = (
 
 
 def _read_summary(reader: Reader, wanted: BillingRequest) -> Rows:
+    """Yield all groups and their sum, in one batch: nothing in a file could tell that groups are missing."""
     with reader.connect() as connection:
-        found = summarise(connection, reader.actor, wanted)
-    nobody = [{**row, "contractor_name": row["contractor_name"] or "(no contractor)"} for row in found.rows]
-    yield [*nobody, {"contractor_name": "Total", **found.totals}]
+        rows = _count(connection, reader.actor, wanted, most=None)
+    nobody = [{**row, "contractor_name": row["contractor_name"] or "(no contractor)"} for row in rows]
+    yield [*nobody, {"contractor_name": "Total", **_totals(rows)}]
 
 
 def _read_tickets(reader: Reader, wanted: BillingRequest) -> Rows:

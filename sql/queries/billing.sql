@@ -1,8 +1,19 @@
 -- name: summarise_billing(closed_from, closed_before, project, contractor, period, zone, see_all, see_user, see_contractor, see_teams, most)
--- Counts closed tickets by contractor, and by local period where one is asked for, with who pays. Run it unprepared.
+-- Counts closed tickets by contractor, and by local period where one is asked for, with who pays: at most so many groups
+-- (null: all), each with what all groups sum up to. Run it unprepared.
 select
     counted.*,
-    c.name as contractor_name
+    c.name as contractor_name,
+    (sum(counted.tickets) over ())::bigint as all_tickets,
+    (sum(counted.billable) over ())::bigint as all_billable,
+    (sum(counted.not_billable) over ())::bigint as all_not_billable,
+    (sum(counted.contractor_under_guarantee) over ())::bigint as all_contractor_under_guarantee,
+    (sum(counted.client_out_of_guarantee) over ())::bigint as all_client_out_of_guarantee,
+    (sum(counted.client_damage) over ())::bigint as all_client_damage,
+    (sum(counted.third_party_damage) over ())::bigint as all_third_party_damage,
+    (sum(counted.warranty_claim) over ())::bigint as all_warranty_claim,
+    (sum(counted.free_of_charge) over ())::bigint as all_free_of_charge,
+    (sum(counted.pending_classification) over ())::bigint as all_pending_classification
 from (
     select
         t.assigned_contractor_id as contractor_id,

@@ -40,7 +40,8 @@ from asked
 cross join unnest(:ticket_ids::uuid []) as chosen (ticket_id);
 
 -- name: get_bulk_action(id)^
--- Reads what was asked for, by whom, how far it is, and the job that does it while the ledger remembers that.
+-- Reads what was asked for, by whom, how far it is, and the job that does it while the ledger remembers that: of several
+-- (it was run again) the one that is unfinished, or else the one that finished last.
 select
     b.id,
     b.action,
@@ -64,8 +65,17 @@ cross join lateral (
     from bulk_action_tickets
     where bulk_action_id = b.id
 ) as counted
-left join job_subjects as subject on subject.subject_type = 'bulk_action' and b.id::text = subject.subject_id
-left join jobs as job on subject.job_id = job.id
+left join lateral (
+    select
+        j.id,
+        j.state,
+        j.cancel_requested_at
+    from job_subjects as subject
+    inner join jobs as j on subject.job_id = j.id
+    where subject.subject_type = 'bulk_action' and subject.subject_id = b.id::text
+    order by j.finished_at desc nulls first, j.id desc
+    limit 1
+) as job on true
 where b.id = :id;
 
 -- name: list_bulk_actions(before_id, row_limit)

@@ -143,7 +143,8 @@ cross join lateral (
 
 -- name: warn_risks(now, within_7_days, within_1_day, most)
 -- Marks active risks as warned that run out soon: each once for 7 days and once for 1 day. Tickets are locked first and
--- in one order, as everybody does who changes a risk; a risk that was resolved meanwhile is left alone.
+-- in one order, as everybody does who changes a risk. The risk is locked too: one that was resolved meanwhile is seen to
+-- be, and the next takes its place, so that only the last batch is not full. The same holds for the two that follow.
 with due as (
     select
         r.id,
@@ -161,7 +162,7 @@ with due as (
         )
     order by r.ticket_id, r.id
     limit :most::bigint
-    for no key update of t
+    for no key update of t, r
 )
 
 update qa_risk_acceptances as r
@@ -198,7 +199,7 @@ with due as (
     where r.status = 'active' and r.risk_expiry_date <= :now::timestamptz
     order by r.ticket_id, r.id
     limit :most::bigint
-    for no key update of t
+    for no key update of t, r
 )
 
 update qa_risk_acceptances as r
@@ -228,7 +229,7 @@ with due as (
     where r.status = 'expired' and r.expired_at < :expired_before::timestamptz and t.status <> 'cancelled'
     order by r.ticket_id, r.id
     limit :most::bigint
-    for no key update of t
+    for no key update of t, r
 )
 
 update qa_risk_acceptances as r

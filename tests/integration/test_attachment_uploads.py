@@ -127,6 +127,8 @@ class TestThroughTheServer:
             ({"filename": "a.jpg", "file_size": 0}, "file_size"),
             ({"filename": "a.jpg", "file_size": 10 * 1024 * 1024 + 1}, "file_size"),
             ({"filename": " ", "file_size": 1}, "filename"),
+            ({"filename": "\0", "file_size": 1}, "filename"),
+            ({"filename": "a\0.jpg", "file_size": 1}, "filename"),
             ({"filename": "a.jpg", "file_size": 1, "step_number": 13}, "step_number"),
             ({"filename": "a.jpg", "file_size": 1, "file_sha256": "x"}, "file_sha256"),
             ({"filename": "a.jpg", "file_size": 1, "verification_step_id": str(uuid4())}, "verification_step_id"),
@@ -136,6 +138,15 @@ class TestThroughTheServer:
         answer = client.post(f"{url}/uploads", json=body)
         assert answer.status_code == 422
         assert field in answer.get_json()["error"]["details"]
+
+    @pytest.mark.parametrize("nothing", [None, "", " "])
+    def test_no_checksum_is_a_checksum_left_out(
+        self, app: Flask, client: FlaskClient, url: str, nothing: str | None
+    ) -> None:
+        photo = draw()
+        place = announce(client, url, photo, file_sha256=nothing)
+        assert client_with(app).put(place["url"], data=photo).status_code == 201
+        assert client.post(place["confirm_url"]).status_code == 201
 
     def test_strangers_and_unknown_uploads(
         self, app: Flask, platform: Platform, client: FlaskClient, url: str, connection: Connection

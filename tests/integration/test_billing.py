@@ -104,6 +104,21 @@ class TestCounting:
         found = summary(client, "start_date=2026-01-01&period=month")
         assert [row["period"] for row in found["contractors"]] == ["2026-10-01", "2026-11-01", "2026-12-01"]
 
+    def test_totals_are_of_the_groups_that_are_not_shown_too(
+        self, client: FlaskClient, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(billing, "MOST_GROUPS", 2)
+        for day, classification in enumerate(("client_damage", "client_damage", "free_of_charge")):
+            closed(connection, MONTH + timedelta(days=day), classification)
+        body = client.get(f"{API}/billing/summary?period=day").get_json()
+        assert (len(body["data"]["contractors"]), body["meta"]["is_cut"]) == (2, True)
+        totals = routes.BillingCounts.model_validate(body["data"]["totals"])
+        assert (totals.tickets, totals.billable, totals.not_billable) == (3, 2, 1)
+        assert (totals.client_damage, totals.free_of_charge) == (2, 1)
+        routes.BillingAnswer.model_validate(body)
+        assert set(body["data"]["contractors"][0]) == set(routes.BillingRow.model_fields)
+        assert set(summary(client, "project_id=NOWHERE")["totals"].values()) == {0}
+
     def test_filters_narrow(self, client: FlaskClient, connection: Connection) -> None:
         project, company = make_project(connection, code="LAW"), make_contractor(connection)
         closed(connection, MONTH, "client_damage", project_id=project["id"])
@@ -171,6 +186,22 @@ class TestFiles:
         lines = list(book["Tickets"].iter_rows(values_only=True, min_row=2))
         assert [line[0] for line in lines] == [ticket["ticket_uid"] for ticket in tickets]
         assert lines[0][-2:] == (datetime(2026, 11, 1), "2026-10-31T22:00:00Z")  # noqa: DTZ001 - a sheet knows no zones
+
+    @pytest.mark.parametrize("file_format", ["xlsx", "csv"])
+    def test_a_file_has_every_group_and_their_sum(
+        self, client: FlaskClient, connection: Connection, monkeypatch: pytest.MonkeyPatch, file_format: str
+    ) -> None:
+        monkeypatch.setattr(billing, "MOST_GROUPS", 2)
+        for day in range(4):
+            closed(connection, MONTH + timedelta(days=day), "client_damage")
+        answer = client.get(f"{API}/billing/summary.{file_format}?period=day")
+        if file_format == "csv":
+            rows = [list(row.values())[:3] for row in csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig")))]
+        else:
+            sheet = load_workbook(io.BytesIO(answer.data))["Summary"]
+            rows = [[str(value) for value in row[:3]] for row in sheet.iter_rows(values_only=True, min_row=2)]
+        assert [row[2] for row in rows] == ["1", "1", "1", "1", "4"]
+        assert rows[-1][1] == "Total"
 
     def test_a_csv_has_the_summary(self, client: FlaskClient, connection: Connection) -> None:
         closed(connection, MONTH, "warranty_claim")

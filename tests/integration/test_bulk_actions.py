@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from admin_api.api import bulk_actions as routes
 from admin_api.app import create_app
+from jobs import operations, running_again
 from jobs.kinds import act_on_tickets
 from jobs.outcomes import JobCancelled
 from sql.database import queries
@@ -327,6 +328,36 @@ class TestInterruptions:
         assert read(client, asked)["state"] == "cancelled"
         assert job_row(platform, asked["job_id"])["state"] == "cancelled"
 
+    def test_one_that_is_run_again_is_shown_as_it_goes_and_ends(self, client: FlaskClient, platform: Platform) -> None:
+        asked = ask(client, make_tickets(platform, 3), action="priority", priority="urgent")
+        client.post(f"{URL}/{asked['id']}/cancel")
+        again = run_again(platform, asked)
+        view = read(client, asked)
+        assert (view["state"], view["job_id"], view["cancel_requested"]) == ("waiting", str(again), False)
+        run_jobs(platform)
+        view = read(client, asked)
+        assert (view["state"], view["job_id"], view["counts"]["done"]) == ("completed", str(again), 3)
+
+    def test_one_that_is_run_again_can_be_stopped_again(self, client: FlaskClient, platform: Platform) -> None:
+        asked = ask(client, make_tickets(platform, 3), action="priority", priority="urgent")
+        client.post(f"{URL}/{asked['id']}/cancel")
+        again = run_again(platform, asked)
+        stopped = client.post(f"{URL}/{asked['id']}/cancel", json={"reason": "not that either"})
+        assert (stopped.status_code, stopped.get_json()["data"]["state"]) == (200, "cancelled")
+        assert job_row(platform, str(again))["cancel_reason"] == "not that either"
+        assert run_jobs(platform) == []
+
+    def test_an_older_job_that_is_retried_is_the_one_that_counts(self, client: FlaskClient, platform: Platform) -> None:
+        asked = ask(client, make_tickets(platform, 3), action="priority", priority="urgent")
+        client.post(f"{URL}/{asked['id']}/cancel")
+        run_again(platform, asked)
+        client.post(f"{URL}/{asked['id']}/cancel")
+        with platform.begin(SYSTEM) as work:
+            operations.act_on_job(work, UUID(asked["job_id"]), "retry")
+        assert (read(client, asked)["state"], read(client, asked)["job_id"]) == ("waiting", asked["job_id"])
+        run_jobs(platform)
+        assert (read(client, asked)["state"], read(client, asked)["job_id"]) == ("completed", asked["job_id"])
+
     def test_once_the_ledger_forgot_the_job_the_results_stay(self, client: FlaskClient, platform: Platform) -> None:
         tickets = make_tickets(platform, 2)
         asked = ask(client, tickets, action="priority", priority="urgent")
@@ -336,6 +367,13 @@ class TestInterruptions:
         view = read(client, asked)
         assert (view["state"], view["job_id"], view["counts"]["done"]) == ("completed", None, 2)
         error_of(client.post(f"{URL}/{asked['id']}/cancel"), 409, "CONDITION_NOT_MET")
+
+
+def run_again(platform: Platform, asked: dict[str, Any]) -> UUID:
+    """Run the job of a bulk action again, as an operator does; return the new job's id."""
+    with platform.begin(SYSTEM) as work:
+        arguments = {"bulk_action_id": asked["id"]}
+        return running_again.run_again(work, platform.registry, UUID(asked["job_id"]), arguments, "after all").id
 
 
 def crash_in_batch(monkeypatch: pytest.MonkeyPatch, which: int, error: BaseException) -> None:

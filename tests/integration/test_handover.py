@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -216,6 +217,29 @@ class TestRefusals:
             storage.put(photo["storage_key"], b"another picture")
         with pytest.raises(GatesFailed, match=photo["filename"]):
             hand_over(platform, qa, ticket["id"])
+
+    @pytest.mark.parametrize("damage", ["gone", "altered"])
+    def test_each_photo_counts_where_several_have_one_name(
+        self, platform: Platform, connection: Connection, qa: Actor, damage: str
+    ) -> None:
+        ticket = make_finished_ticket(platform, connection)
+        named = {"filename": "image.jpg"}
+        photos = [make_stored_photo(platform, connection, ticket["id"], step, **named) for step in (5, 5, 6, 6)]
+        storage = Storage.from_settings(platform.settings)
+        for photo in photos[::2]:
+            storage.delete(photo["storage_key"])
+            if damage == "altered":
+                storage.put(photo["storage_key"], b"another picture")
+        problem = "is not in storage" if damage == "gone" else "has other content than was uploaded"
+        told = "2 evidence photo(s) are not as they were stored: "
+        told += f"step 5: image.jpg {problem}; step 6: image.jpg {problem}"
+        with platform.read() as reading:
+            actual = read_checksums(reading, qa, ticket["id"], archive_of(platform))
+            shown = views.try_gates(reading, qa, ticket["id"], HandoverType.QA_TO_MAINTENANCE, actual)
+        assert [issue["message"] for issue in shown["blocking_issues"]] == [told]
+        with pytest.raises(GatesFailed, match=re.escape(told)):
+            hand_over(platform, qa, ticket["id"])
+        assert ticket_of(connection, ticket["id"])["status"] == "qa_approved"
 
     def test_a_photo_that_comes_while_files_are_read_sends_back(
         self, platform: Platform, connection: Connection, qa: Actor

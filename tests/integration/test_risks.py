@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from tests.clocks import FixedClock
 from tests.factories import Row, make_project, make_ticket, make_user
 from tests.factories.tickets import NOON, actor_of, complete_steps, make_actor, make_many_tickets, make_risk
 from tests.plans import nodes
-from tests.races import race
+from tests.races import race, wait_until_somebody_waits
 from tests.running import run_jobs
 from ticketing import ticket_views, tickets
 from ticketing.errors import ConditionNotMet, Forbidden, InvalidInput, NotFound
@@ -369,6 +370,33 @@ class TestSweep:
         assert self.nights(platform, clock, 2) == [{"expired": 7}, {"escalated": 7}]
         row = connection.execute("select count(*) as n from ticket_notes").fetchone()
         assert row == {"n": 7}
+
+    @pytest.mark.parametrize(
+        ("part", "columns"),
+        [
+            ("expired", {}),
+            ("escalated", {"status": "expired", "expired_at": NOON - 2 * DAY}),
+            ("warned", {"accepted_at": NOON - DAY, "risk_expiry_date": NOON + DAY / 2}),
+        ],
+    )
+    def test_a_risk_that_is_resolved_meanwhile_ends_no_sweep(
+        self,
+        platform: Platform,
+        connection: Connection,
+        qa: Actor,
+        monkeypatch: pytest.MonkeyPatch,
+        part: str,
+        columns: dict[str, Any],
+    ) -> None:
+        monkeypatch.setattr(sweep, "AT_ONCE", 2)
+        first = min((overdue(connection, **columns) for _ in range(6)), key=lambda risk: risk["ticket_id"])
+        done = RiskResolution.model_validate({"resolved_by": qa.user_id, "resolution_notes": "Relabelled"})
+        with ThreadPoolExecutor(1) as pool:
+            with platform.begin(qa) as work:
+                service.resolve(work, first["id"], done)
+                night = pool.submit(self.night, platform)
+                wait_until_somebody_waits(platform)
+            assert night.result(WAIT) == {"escalated": 0, "expired": 0, "warned": 0} | {part: 5}
 
 
 class TestLists:

@@ -25,6 +25,8 @@ GOOD = Look(width=1600, height=1200, deviation=40.0, brightness=220, fingerprint
 FACTS = Facts(ticket_id="own", ticket_at=NOON, uploaded_at=NOON + timedelta(hours=3), step_number=5)
 POLICY = Policy()
 HOUR = timedelta(hours=1)
+# In Johannesburg the last of these hours lies beyond the calendar.
+FIRST, LAST = datetime(1, 1, 1, 0, 30, tzinfo=UTC), datetime(9999, 12, 31, 23, 30, tzinfo=UTC)
 
 hashes = st.integers(min_value=-(2**63), max_value=2**63 - 1)
 
@@ -118,6 +120,25 @@ def test_when_a_photo_was_taken(
     taken: datetime | None, firsts: dict[int, datetime], status: str, codes: list[str]
 ) -> None:
     assert found(facts=replace(FACTS, captured_at=taken, first_captures=firsts)) == (status, codes)
+
+
+@pytest.mark.parametrize(
+    ("facts", "codes", "said"),
+    [
+        (
+            replace(FACTS, captured_at=LAST, first_captures={6: NOON}),
+            ["captured_after_upload", "captured_out_of_order"],
+            "Taken 9999-12-31 23:30",
+        ),
+        (replace(FACTS, captured_at=NOON, ticket_at=LAST), ["captured_before_ticket"], "of 9999-12-31 23:30"),
+        (replace(FACTS, captured_at=FIRST), ["captured_before_ticket"], "before the ticket of 2026-11-20 12:00"),
+        (replace(FACTS, captured_at=NOON, ticket_at=FIRST), [], ""),
+    ],
+)
+def test_a_time_at_the_calendars_end_is_judged_as_any_other(facts: Facts, codes: list[str], said: str) -> None:
+    verdict = judge(GOOD, facts, POLICY)
+    assert [reason["code"] for reason in verdict.reasons] == codes
+    assert all(said in reason["message"] for reason in verdict.reasons)
 
 
 def test_a_photo_of_no_step_has_no_order() -> None:

@@ -9,27 +9,28 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from runtime.identifiers import uuid7
 from sql.database import Connection, queries
 from ticketing.attachments import rules, service
 from ticketing.errors import AlreadyExists, ConditionNotMet, InvalidInput, NotFound
 from ticketing.events import UnitOfWork
+from ticketing.input_text import TextInput
 from ticketing.people import Actor, acting_user
 from ticketing.ticket_input import Optional
 from ticketing.ticket_locks import lock_ticket
 from ticketing.ticket_views import get_ticket
 
 
-class UploadRequest(BaseModel):
+class UploadRequest(TextInput):
     """A file that is about to be sent straight to storage."""
 
     model_config = ConfigDict(extra="ignore")
 
     filename: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
     file_size: int = Field(description="Bytes; what arrives must have exactly as many")
-    file_sha256: Annotated[str | None, Optional, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = None
+    file_sha256: Annotated[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None, Optional] = None
     uploaded_by: Annotated[str | None, Optional] = Field(default=None, description="You, or whom an admin acts for")
     is_evidence: bool | None = Field(default=None, description="If left out: whether it is the photo of a step")
     verification_step_id: Annotated[UUID | None, Optional] = None
@@ -52,7 +53,7 @@ def request_upload(work: UnitOfWork, ticket_id: UUID, wanted: UploadRequest, val
         id=upload_id,
         ticket_id=ticket_id,
         step_number=service.find_step(work.connection, ticket_id, said),
-        filename=wanted.filename.replace("\0", ""),
+        filename=wanted.filename,
         file_size=wanted.file_size,
         file_sha256=wanted.file_sha256,
         is_evidence=wanted.is_evidence,

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from ticketing.errors import ConditionNotMet, StaleWrite
-from ticketing.input_text import no_zero_characters
+from ticketing.input_text import clean_text
+from ticketing.instants import Instant
 from ticketing.people import Role
 from ticketing.ticket_changes import version
 from ticketing.vocabulary import TERMINAL_STATUSES, Status
@@ -32,9 +33,9 @@ class Overruling(BaseModel):
     status: Literal["accepted", "rejected"] = "accepted"
     note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NOTE)]
     overruled_by: UUID | None = Field(default=None, description="You; an admin may name somebody else")
-    overruled_at: AwareDatetime | None = Field(default=None, description="The word of QA that you have seen and change")
+    overruled_at: Instant | None = Field(default=None, description="The word of QA that you have seen and change")
 
-    _no_zero_characters = field_validator("note", mode="before")(no_zero_characters)
+    _clean_text = field_validator("note", mode="before")(clean_text)
 
 
 def says_the_same(photo: Mapping[str, Any], word: Overruling, person: UUID) -> bool:

@@ -228,10 +228,11 @@ def _timed(facts: Facts, policy: Policy) -> list[dict[str, Any]]:
     if taken is None:
         return []
     found = []
-    if taken < facts.ticket_at - policy.capture_slack:
+    # Between two moments there is always a span; a span added to one may lead beyond the calendar.
+    if facts.ticket_at - taken > policy.capture_slack:
         message = f"Taken {_told(taken)}, before the ticket of {_told(facts.ticket_at)}"
         found.append(_reason(Finding.CAPTURED_BEFORE_TICKET, message, captured_at=taken.isoformat()))
-    if taken > facts.uploaded_at + policy.capture_slack:
+    if taken - facts.uploaded_at > policy.capture_slack:
         message = f"Taken {_told(taken)} by the camera's clock, after it was uploaded"
         found.append(_reason(Finding.CAPTURED_AFTER_UPLOAD, message, captured_at=taken.isoformat()))
     overtaken = _out_of_order(taken, facts)
@@ -257,4 +258,9 @@ def _out_of_order(taken: datetime, facts: Facts) -> int | None:
 
 
 def _told(moment: datetime) -> str:
-    return moment.astimezone(BUSINESS_ZONE).strftime("%Y-%m-%d %H:%M")
+    """Tell a moment in local time; one whose local time lies beyond the calendar as it is."""
+    try:
+        shown = moment.astimezone(BUSINESS_ZONE)
+    except OverflowError:
+        shown = moment
+    return shown.strftime("%Y-%m-%d %H:%M")

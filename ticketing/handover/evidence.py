@@ -48,10 +48,16 @@ def require_read(files: Sequence[Mapping[str, Any]], actual: Checksums) -> None:
 
 
 def damaged(files: Iterable[Mapping[str, Any]], actual: Checksums) -> tuple[str, ...]:
-    """Return, for each accepted evidence photo that is not what was stored, what is wrong with it."""
+    """Return, for each accepted evidence photo that is not what was stored, which it is and what is wrong with it."""
     photos = [file for file in files if _is_accepted_photo(file)]
-    found = {file["filename"]: _problem(file, actual) for file in photos}
-    return tuple(f"{name} {problem}" for name, problem in found.items() if problem)
+    found = [(file, _problem(file, actual)) for file in photos]
+    return tuple(f"{_named(file)} {problem}" for file, problem in found if problem)
+
+
+def _named(file: Mapping[str, Any]) -> str:
+    """Name a file by its step too: phones call many photos image.jpg."""
+    step, name = file["step_number"], file["filename"]
+    return f"step {step}: {name}" if step else str(name)
 
 
 def _is_accepted_photo(file: Mapping[str, Any]) -> bool:

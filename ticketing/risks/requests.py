@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from ticketing.days import whole_day_end
 from ticketing.input_text import TextInput
+from ticketing.instants import Instant
 from ticketing.ticket_input import DESCRIPTION_MAX_LENGTH, Optional
 from ticketing.vocabulary import RiskType
 
-Deadline = Annotated[AwareDatetime | None, BeforeValidator(whole_day_end), Optional]
+Deadline = Annotated[Instant | None, BeforeValidator(whole_day_end), Optional]
 Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=DESCRIPTION_MAX_LENGTH)]
 StepNumber = Annotated[int, Field(ge=1, le=12)]
 

@@ -1,6 +1,7 @@
 """What a night does to risk acceptances that nobody resolved: warn, expire, escalate. Set by set, never row by row.
 
-Each function handles one batch in its unit of work and returns how many it changed; fewer than AT_ONCE: that was all.
+Each function handles one batch in its unit of work and returns how many it changed; fewer than AT_ONCE: that was all,
+for what was resolved meanwhile takes no place in a batch.
 Run again on the same night, each finds nothing: what it did is what it looks at.
 """
 
