@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runtime.clock import BUSINESS_ZONE
+from runtime.clock import local_time
 
 # Into a file or a pipe lines are not folded at the width of a screen that is not there.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
@@ -45,7 +45,7 @@ def shown(value: object) -> str:
     if value is None or value == "":
         return "-"
     if isinstance(value, datetime):
-        return value.astimezone(BUSINESS_ZONE).strftime("%Y-%m-%d %H:%M:%S")
+        return local_time(value).strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(str(item) for item in value) or "-"
     return str(value)

@@ -10,7 +10,7 @@ from cli.checks import examine
 from cli.console import out, table
 from cli.findings import Finding
 from runtime.errors import SettingsError
-from runtime.logging import MASK, mask_text
+from runtime.logging import MASK, mask_secrets
 from runtime.settings import PREFIX, Settings, load_settings
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
@@ -71,7 +71,7 @@ def _shown(value: object) -> str:
     """Return a setting's value with nothing secret in it: of a secret, only a URL's harmless parts."""
     if isinstance(value, SecretStr):
         text = value.get_secret_value()
-        return mask_text(text) if "://" in text else MASK
+        return mask_secrets(text) if "://" in text else MASK
     if isinstance(value, tuple):
         return ",".join(str(item) for item in value)
-    return "" if value is None else mask_text(str(value))
+    return "" if value is None else mask_secrets(str(value))

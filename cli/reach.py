@@ -9,9 +9,11 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from cli.findings import Finding, first_line
+from integrations.clerk import ClerkSessions
 from integrations.outside import NotAllowed, NotSetUp, NotSignedIn, NotThere, OutsideError
 from jobs.outside import Outside
 from runtime.clock import SystemClock
+from runtime.errors import SettingsError
 from runtime.settings import Settings
 from sql.database import Database
 
@@ -23,7 +25,7 @@ def check_integrations(settings: Settings) -> Iterator[Finding]:
     """Look at each service; with a database whose tokens are shared, no sign-in is used up."""
     yield _on_outside("QContact", settings.qcontact_url, settings, _look_at_qcontact)
     yield _on_outside("WAHA", settings.waha_url, settings, _look_at_waha)
-    yield _reach("Clerk keys", settings.clerk_jwks_url) if settings.clerk_jwks_url else _absent("Clerk keys")
+    yield _look_at_clerk(settings)
 
 
 def _on_outside(
@@ -66,6 +68,14 @@ def _look_at_waha(outside: Outside, settings: Settings) -> Finding:
         advice = f"start the session {settings.waha_session!r} at the gateway, or pair its phone"
         return Finding("WAHA", "warn", f"{found}; the session is {session.status}", advice)
     return Finding("WAHA", "ok", f"{found}; the session works")
+
+
+def _look_at_clerk(settings: Settings) -> Finding:
+    try:
+        sessions = ClerkSessions.from_settings(settings)
+    except SettingsError as error:
+        return Finding("Clerk keys", "fail", "its settings are incomplete", error.message)
+    return _reach("Clerk keys", sessions.jwks_url) if sessions else _absent("Clerk keys")
 
 
 def _judged(what: str, error: OutsideError) -> Finding:

@@ -41,13 +41,15 @@ class Session:
 class ClerkSessions:
     """Checks session tokens.
 
-    Clerk's keys are fetched when first needed and cached for `KEYS_LIVE` seconds; an unknown key id refreshes them, at
-    most once in half a minute, so that made-up tokens do not become traffic. With `authorized_parties` (origins of our
-    front ends) a token must name one of them in `azp`: a session of another site of the same Clerk is not ours.
+    Clerk's keys are fetched from `jwks_url` when first needed and cached for `KEYS_LIVE` seconds; an unknown key id
+    refreshes them, at most once in half a minute, so that made-up tokens do not become traffic. With
+    `authorized_parties` (origins of our front ends) a token must name one of them in `azp`: a session of another site
+    of the same Clerk is not ours.
     """
 
     def __init__(self, issuer: str, jwks_url: str, authorized_parties: tuple[str, ...] = ()) -> None:
         self._issuer = issuer
+        self.jwks_url = jwks_url
         self._parties = authorized_parties
         self._keys = PyJWKClient(jwks_url, lifespan=KEYS_LIVE, timeout=FETCH_TIMEOUT)
 

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from limits import parse_many
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from runtime.errors import SettingsError
@@ -29,7 +31,7 @@ class Settings(BaseSettings):
     the embedded servers under `data_dir`.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", allow_inf_nan=False)
 
     environment: Literal["development", "test", "production"] = "development"
     data_dir: Path = Path(".fibreflow")
@@ -112,12 +114,11 @@ class Settings(BaseSettings):
     # What a caller of the cron routes must present as a bearer token; without one nobody may call them.
     cron_secret: SecretStr | None = None
 
-    # WAHA, the gateway to WhatsApp. `waha_webhook_url` is where it is to send its events, if it is to be told.
+    # WAHA, the gateway to WhatsApp.
     waha_url: str | None = None
     waha_api_key: SecretStr | None = None
     waha_session: str = Field(default="default", pattern=r"^[A-Za-z0-9_-]{1,54}$")
     waha_timeout: float = Field(default=20.0, ge=1, le=300)
-    waha_webhook_url: str | None = None
     waha_webhook_secret: SecretStr | None = None
 
     # When and how fast notices may go out; local times, and counts by session and by contact.
@@ -159,6 +160,52 @@ class Settings(BaseSettings):
     def _redis_url_is_redis(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _storage_url_is_of_a_store(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("file://", "gs://", "s3://")):
+            raise ValueError("must start with file://, gs:// or s3://")
+        return value
+
+    @field_validator("clerk_issuer", "clerk_jwks_url", "qcontact_url", "waha_url")
+    @classmethod
+    def _address_is_of_the_web(cls, value: str | None) -> str | None:
+        if value is not None and not _is_web_address(value):
+            raise ValueError("must be an address such as https://host.example")
+        return value
+
+    @field_validator("api_rate_limit")
+    @classmethod
+    def _rate_limit_lets_some_pass(cls, value: str) -> str:
+        try:
+            limits = parse_many(value)
+        except ValueError:
+            limits = []
+        if not limits or any(limit.amount < 1 for limit in limits):
+            raise ValueError("must say how many requests in which time, such as 600/minute or 20/second;600/minute")
+        return value
+
+    @field_validator("worker_lost_after")
+    @classmethod
+    def _lost_after_a_missed_heartbeat(cls, value: float, info: ValidationInfo) -> float:
+        if value <= info.data.get("worker_heartbeat", 0):
+            raise ValueError("must be longer than FIBREFLOW_WORKER_HEARTBEAT: workers that are alive would be lost")
+        return value
+
+    @field_validator("ont_rx_max_dbm")
+    @classmethod
+    def _power_window_is_open(cls, value: float, info: ValidationInfo) -> float:
+        if value < info.data.get("ont_rx_min_dbm", value):
+            raise ValueError("must not be below FIBREFLOW_ONT_RX_MIN_DBM: no reading would pass")
+        return value
+
+    @field_validator("notices_quiet_from", "notices_quiet_until")
+    @classmethod
+    def _quiet_hours_are_local(cls, value: time) -> time:
+        if value.tzinfo is not None:
+            raise ValueError("must be a local time without a zone, such as 20:00")
         return value
 
     @property
@@ -203,6 +250,14 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: object)
     if mistakes or settings is None:
         raise SettingsError("The settings cannot be used:\n  " + "\n  ".join(mistakes))
     return settings
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 0) >= 0
+    except ValueError:
+        return False
 
 
 def _unknown_names(environ: Mapping[str, str]) -> list[str]:

@@ -121,12 +121,25 @@ def found_of(what: str) -> Finding:
 def test_services_outside_are_reached(command: Command, somebody: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIBREFLOW_QCONTACT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("FIBREFLOW_WAHA_URL", f"{somebody}/503")
+    monkeypatch.setenv("FIBREFLOW_CLERK_ISSUER", f"{somebody}/200")
     monkeypatch.setenv("FIBREFLOW_CLERK_JWKS_URL", "http://127.0.0.1:1/keys")
     said = command("doctor")
     assert said.code == 1
     assert line_of(said.out, "QContact").startswith("fail")
     assert line_of(said.out, "WAHA").startswith("warn")
     assert line_of(said.out, "Clerk keys").startswith("fail")
+
+
+def test_clerks_keys_are_looked_for_where_its_sessions_are_checked(somebody: str) -> None:
+    def found(**settings: str) -> Finding:
+        return next(one for one in reach.check_integrations(load_settings({}, **settings)) if one.what == "Clerk keys")
+
+    assert found() == Finding("Clerk keys", "ok", "not set up")
+    assert found(clerk_issuer=f"{somebody}/200/") == Finding("Clerk keys", "ok", "answers (200)")
+    assert found(clerk_issuer="http://127.0.0.1:1").status == "fail"
+    assert found(clerk_issuer=f"{somebody}/200", clerk_jwks_url="http://127.0.0.1:1/keys").status == "fail"
+    half = found(clerk_jwks_url=f"{somebody}/200")
+    assert (half.status, "FIBREFLOW_CLERK_ISSUER is missing" in half.advice) == ("fail", True)
 
 
 def test_of_qcontact_is_said_whether_it_lets_us_in(
@@ -184,8 +197,10 @@ def test_a_redis_that_evicts_is_warned_about(settings: Settings) -> None:
 def test_settings_are_listed_without_secrets(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIBREFLOW_SECRET_KEY", "hunter2")
     monkeypatch.setenv("FIBREFLOW_REDIS_URL", "redis://:hunter2@cache/0")
+    monkeypatch.setenv("FIBREFLOW_QCONTACT_EMAIL", "noc@fibre.example")
     said = command("settings")
     assert said.code == 0
+    assert "noc@fibre.example" in said.out
     assert "hunter2" not in said.out
     assert "redis://:***@cache/0" in line_of(" " + said.out.replace("\n", "\n "), "FIBREFLOW_REDIS_URL")
     assert all(f"FIBREFLOW_{name.upper()}" in said.out for name in Settings.model_fields)

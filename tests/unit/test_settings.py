@@ -63,6 +63,18 @@ def test_an_unknown_name_is_refused_with_the_one_that_was_meant(name: str, meant
         ("FIBREFLOW_TIMEZONE", "Europe/Paris", "Africa/Johannesburg"),
         ("FIBREFLOW_REDIS_NAMESPACE", "Not A Name", "pattern"),
         ("FIBREFLOW_WORKER_MEMORY_LIMIT", "1000", "67108864"),
+        ("FIBREFLOW_WORKER_GRACE", "inf", "finite"),
+        ("FIBREFLOW_ONT_RX_MIN_DBM", "nan", "finite"),
+        ("FIBREFLOW_API_RATE_LIMIT", "600/minuet", "such as 600/minute"),
+        ("FIBREFLOW_API_RATE_LIMIT", "plenty", "such as 600/minute"),
+        ("FIBREFLOW_API_RATE_LIMIT", "20/second;0/minute", "such as 600/minute"),
+        ("FIBREFLOW_NOTICES_QUIET_FROM", "20:00+02:00", "without a zone, such as 20:00"),
+        ("FIBREFLOW_NOTICES_QUIET_UNTIL", "07:00Z", "without a zone, such as 20:00"),
+        ("FIBREFLOW_STORAGE_URL", "/var/lib/files", "must start with file://, gs:// or s3://"),
+        ("FIBREFLOW_QCONTACT_URL", "http://[crm.example", "such as https://host.example"),
+        ("FIBREFLOW_WAHA_URL", "http://gateway:port", "such as https://host.example"),
+        ("FIBREFLOW_CLERK_ISSUER", "clerk.example", "such as https://host.example"),
+        ("FIBREFLOW_CLERK_JWKS_URL", "https:///keys", "such as https://host.example"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: str, problem: str) -> None:
@@ -70,6 +82,29 @@ def test_a_wrong_value_is_refused_by_name(name: str, value: str, problem: str) -
         load_settings({name: value})
     assert f"{name}: " in refused.value.message
     assert problem in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "other", "says"),
+    [
+        ("WORKER_LOST_AFTER", "6", {"WORKER_HEARTBEAT": "10"}, "must be longer than FIBREFLOW_WORKER_HEARTBEAT"),
+        ("WORKER_LOST_AFTER", None, {"WORKER_HEARTBEAT": "10"}, "must be longer than FIBREFLOW_WORKER_HEARTBEAT"),
+        ("ONT_RX_MAX_DBM", "-30", {}, "must not be below FIBREFLOW_ONT_RX_MIN_DBM"),
+        ("ONT_RX_MAX_DBM", None, {"ONT_RX_MIN_DBM": "-5"}, "must not be below FIBREFLOW_ONT_RX_MIN_DBM"),
+    ],
+)
+def test_a_value_that_does_not_fit_another_is_refused_by_name(
+    name: str, value: str | None, other: dict[str, str], says: str
+) -> None:
+    given = {f"FIBREFLOW_{key}": text for key, text in {name: value or "", **other}.items()}
+    with pytest.raises(SettingsError) as refused:
+        load_settings(given)
+    assert f"FIBREFLOW_{name}: {says}" in refused.value.message
+
+
+@pytest.mark.parametrize("limit", ["600/minute", "600 per minute", "20/second;600/minute"])
+def test_a_rate_limit_is_spelt_as_the_limiter_reads_it(limit: str) -> None:
+    assert load_settings({"FIBREFLOW_API_RATE_LIMIT": limit}).api_rate_limit == limit
 
 
 def test_every_mistake_is_told_at_once() -> None:

@@ -88,7 +88,6 @@ class WahaCore(Sandbox):
             "waha_url": self.url,
             "waha_api_key": self.api_key,
             "waha_session": next(iter(self.sessions.known)),
-            "waha_webhook_url": self.hook and self.hook.url,
             "waha_webhook_secret": self.hook and self.hook.key,
         }
 
