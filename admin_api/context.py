@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from integrations.clerk import ClerkSessions
     from jobs.platform import Platform
     from jobs.work import Work
+    from sql.database import Connection
 
 EXTENSION = "fibreflow"
 
@@ -71,3 +72,18 @@ def unit_of_work() -> Iterator[Work]:
         return
     with platform().begin(actor(), request_id=request_id()) as work:
         yield work
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """Lend a connection for what a route reads before it writes.
+
+    Inside an `@idempotent` route it is that of its unit of work: requests that each held one and waited for a second
+    would wait for each other.
+    """
+    shared: Work | None = g.get("work")
+    if shared is not None:
+        yield shared.connection
+        return
+    with platform().read() as connection:
+        yield connection

@@ -14,8 +14,7 @@ from flask import Flask, current_app, g, request
 from flask_limiter import Limiter, RequestLimit
 from limits.errors import StorageError
 
-from admin_api import context
-from admin_api.responses import failure
+from admin_api import context, problems
 from runtime.logging import get_logger
 from runtime.settings import Settings
 
@@ -83,7 +82,7 @@ def _is_exempt() -> bool:
 
 def _refuse(limit: RequestLimit) -> Any:
     wait = _seconds_left(limit)
-    response = failure("RATE_LIMITED", f"Too many requests ({limit.limit}); try again in {wait} s", 429)
+    response = problems.show_failure("RATE_LIMITED", f"Too many requests ({limit.limit}); try again in {wait} s", 429)
     response.headers["Retry-After"] = str(wait)
     return response
 

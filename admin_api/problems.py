@@ -169,7 +169,7 @@ def _expected(error: FibreflowError) -> Response:
     status = STATUS[error.code] if isinstance(error, requests.InvalidPathId) else status_of(error.code)
     if status >= 500:
         log.error("request failed", code=error.code, error=error.message, exc_info=error)
-    response = _failure(error.code, error.message, status, error.details)
+    response = show_failure(error.code, error.message, status, error.details)
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="FibreFlow"'
     if status == 503:
@@ -188,9 +188,9 @@ def _http(error: HTTPException) -> Response:
     if status >= 500:
         return _unexpected(error)
     if status not in _HTTP_CODES:
-        return _failure("VALIDATION_ERROR", "The request cannot be understood", status)
+        return show_failure("VALIDATION_ERROR", "The request cannot be understood", status)
     message = _HTTP_MESSAGES.get(status) or error.description or "The request cannot be understood"
-    response = _failure(_HTTP_CODES[status], message, status_of(_HTTP_CODES[status]))
+    response = show_failure(_HTTP_CODES[status], message, status_of(_HTTP_CODES[status]))
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After"}:
             response.headers[name] = value
@@ -203,10 +203,13 @@ def _unexpected(error: Exception) -> Response:
         return _expected(known)
     log.error("request failed unexpectedly", exc_info=error)
     details = {"request_id": context.request_id()}
-    return _failure("INTERNAL_ERROR", "Something went wrong here. Quote the request id to the operators.", 500, details)
+    return show_failure(
+        "INTERNAL_ERROR", "Something went wrong here. Quote the request id to the operators.", 500, details
+    )
 
 
-def _failure(code: str, message: str, status: int, details: Any = None) -> Response:
+def show_failure(code: str, message: str, status: int, details: Any = None) -> Response:
+    """Return the answer that says what went wrong, as the route in hand says it: a page, or one of the envelopes."""
     for prefix, show in current_app.extensions.get(_PAGES, {}).items():
         if request.path == prefix or request.path.startswith(f"{prefix}/"):
             return cast("Response", show(code, message, status, details))

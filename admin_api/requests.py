@@ -9,12 +9,13 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
 from flask import request
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, StringConstraints, ValidationError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
 from ticketing.days import whole_day_start
 from ticketing.errors import InvalidInput
+from ticketing.instants import Instant
 
 MAX_PAGE_SIZE = 100
 
@@ -33,7 +34,7 @@ def with_plus(value: Any) -> Any:
     return re.sub(r" (\d\d:?\d\d)$", r"+\1", value) if isinstance(value, str) else value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(whole_day_start), BeforeValidator(with_plus)]
+Moment = Annotated[Instant, BeforeValidator(whole_day_start), BeforeValidator(with_plus)]
 """A time with a zone, such as `2026-11-22T08:00:00Z` or `2026-11-22T10:00:00+02:00`; a local day is its beginning."""
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, request
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
+from ticketing.instants import Instant
 from ticketing.ticket_changes import version
 
 
@@ -18,7 +19,7 @@ def expected_versions() -> set[str]:
 class Seen(BaseModel):
     """The version that the sender of a request without other fields has seen."""
 
-    updated_at: AwareDatetime | None = None
+    updated_at: Instant | None = None
 
 
 def expected_versions_or_body() -> set[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from integrations.workbooks.neutral import neutralise
-from runtime.clock import BUSINESS_ZONE
+from runtime.clock import local_time
 
 BOM = "\ufeff"
 ROWS_AT_ONCE = 500
@@ -44,6 +44,6 @@ def _field(value: object) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        local = value.astimezone(BUSINESS_ZONE) if value.tzinfo else value
+        local = local_time(value) if value.tzinfo else value
         return local.strftime("%Y-%m-%d %H:%M:%S")
     return value

@@ -25,7 +25,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
-from runtime.clock import BUSINESS_ZONE
+from runtime.clock import local_time
 
 CONTENT_TYPE = "application/pdf"
 
@@ -208,7 +208,7 @@ def _moment(value: Any) -> str:
         except ValueError:
             return str(value)
     if isinstance(value, datetime):
-        return value.astimezone(BUSINESS_ZONE).strftime("%Y-%m-%d %H:%M:%S SAST")
+        return local_time(value).strftime("%Y-%m-%d %H:%M:%S %Z")
     return str(value).replace("\r\n", "\n").replace("\t", " ")
 
 

@@ -9,6 +9,18 @@ from zoneinfo import ZoneInfo
 BUSINESS_ZONE = ZoneInfo("Africa/Johannesburg")
 
 
+def local_time(moment: datetime) -> datetime:
+    """Return a moment (aware) in business time, for people to read.
+
+    At the very ends of the calendar, where business time has none, it is returned in its own zone: stored moments come
+    in UTC.
+    """
+    try:
+        return moment.astimezone(BUSINESS_ZONE)
+    except OverflowError:
+        return moment
+
+
 class Clock(Protocol):
     """Anything that tells the present as an aware UTC datetime."""
 

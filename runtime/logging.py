@@ -18,16 +18,26 @@ _SECRET_KEYS = re.compile(
     r"(password|secret|token|authorization|api_?key|cookie|signature|dsn|database_url|redis_url)", re.IGNORECASE
 )
 _PHONE_KEYS = re.compile(r"(phone|msisdn|chat_?id|contact)", re.IGNORECASE)
-_PHONE = re.compile(r"(?<![\w-])(\+?27|0)[ -]?[1-8]\d[ -]?\d{3}[ -]?\d{4}(?!\w)")
+# South African numbers as people write them, and any in E.164; the decimals of a number are neither.
+_PHONE = re.compile(r"(?<![\w-])(?<!\d\.)(?:(?:\+?27|0)[ -]?[1-8]\d[ -]?\d{3}[ -]?\d{4}|\+\d{8,15})(?!\w)")
+# What stands before the @ of a URL is a user, whose password goes by itself.
+_EMAIL = re.compile(r"(?<!://)(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
 _URL_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]+@")
 _BEARER = re.compile(r"(?i)\b(bearer\s+)[\w.~+/-]+=*|\bff_[a-z]+_\w{8,}")
 
 
-def mask_text(text: str) -> str:
-    """Return the text with URL passwords, bearer tokens, our API keys and South African phone numbers masked."""
+def mask_secrets(text: str) -> str:
+    """Return the text with URL passwords, bearer tokens and our API keys masked."""
     text = _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
-    text = _BEARER.sub(lambda match: (match.group(1) or "") + MASK, text)
-    return _PHONE.sub(MASK, text)
+    return _BEARER.sub(lambda match: (match.group(1) or "") + MASK, text)
+
+
+def mask_text(text: str) -> str:
+    """Return the text with secrets, e-mail addresses and phone numbers masked.
+
+    Phone numbers are known as South Africans write them, and in E.164 from anywhere.
+    """
+    return _PHONE.sub(MASK, _EMAIL.sub(MASK, mask_secrets(text)))
 
 
 def mask(value: Any, key: str = "") -> Any:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from ticketing.input_text import plain_lines
 from ticketing.vocabulary import Status
 
 ASSIGNEE_FIELDS = ("assigned_to", "assigned_contractor_id", "assigned_team_id")
@@ -24,8 +25,8 @@ _VERSION_STEP = timedelta(milliseconds=1)
 
 
 def difference(ticket: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the new values that differ from what the ticket has."""
-    return {field: value for field, value in values.items() if ticket[field] != value}
+    """Return those of the new values that differ from what the ticket has; line ends alone are no difference."""
+    return {field: value for field, value in values.items() if plain_lines(ticket[field]) != plain_lines(value)}
 
 
 def target_status(current: str, requested: str | None, given: Mapping[str, Any]) -> str:

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -19,6 +18,7 @@ from pydantic import (
 )
 
 from ticketing.input_text import TextInput
+from ticketing.instants import Instant
 from ticketing.vocabulary import (
     DR_NUMBER_PATTERN,
     EXTERNAL_ID_MAX_LENGTH,
@@ -145,17 +145,17 @@ class TicketChanges(_TicketInput):
     ont_model: Annotated[Name | None, Optional] = None
     ont_rx_level: Annotated[RxLevel | None, AfterValidator(_to_hundredths), Optional] = None
     guarantee_status: Annotated[GuaranteeStatus | None, Optional] = None
-    guarantee_expires_at: Annotated[AwareDatetime | None, Optional] = None
+    guarantee_expires_at: Annotated[Instant | None, Optional] = None
     is_billable: bool | None = None
     billing_classification: Annotated[BillingClassification | None, Optional] = None
     fault_cause: Annotated[FaultCause | None, Optional] = None
     fault_cause_details: Annotated[Prose | None, Optional] = None
     qa_ready: bool = False
-    sla_due_at: Annotated[AwareDatetime | None, Optional] = None
-    sla_first_response_at: Annotated[AwareDatetime | None, Optional] = None
+    sla_due_at: Annotated[Instant | None, Optional] = None
+    sla_first_response_at: Annotated[Instant | None, Optional] = None
     sla_breached: bool = False
     reason: Annotated[Text | None, Optional] = None
-    updated_at: AwareDatetime | None = None
+    updated_at: Instant | None = None
     closed_by: Annotated[Text | None, Optional] = None
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from sql.database import queries
 from ticketing.errors import AlreadyExists, ConditionNotMet, Forbidden, InvalidInput, StaleWrite
 from ticketing.events import UnitOfWork
 from ticketing.guarantee.classification import follow_change
+from ticketing.instants import is_within_reach
 from ticketing.people import acting_user, resolve_references
 from ticketing.sla import clocks
 from ticketing.sla.rules import first_response
@@ -213,7 +214,7 @@ def _time(text: str) -> datetime | None:
         time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return time if time.tzinfo else None
+    return time if time.tzinfo and is_within_reach(time) else None
 
 
 def _move_and_write(

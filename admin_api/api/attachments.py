@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from admin_api.auth import requires
 from admin_api.blueprints import blueprint
-from admin_api.context import actor, platform, unit_of_work
+from admin_api.context import actor, platform, reading, unit_of_work
 from admin_api.file_links import files, link_to
 from admin_api.idempotency import idempotent
 from admin_api.problems import fails_as
@@ -285,7 +285,7 @@ def results_of(rows: Sequence[dict[str, Any]]) -> Response:
 
 def take_in(ticket_id: UUID, sent: Sequence[object], said: service.Said) -> list[dict[str, Any]]:
     """Look at uploaded files, store them and add them to a ticket, all or none; return them as lists show them."""
-    with platform().read() as connection:
+    with reading() as connection:
         service.require_may_add(connection, actor(), ticket_id)
     received = [read_upload(one, rules.MAX_BYTES) for one in sent]
     kept = attachment_files.keep(files().storage, ticket_id, [(one.data, one.filename) for one in received])

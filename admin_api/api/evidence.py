@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from flask import Response
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from admin_api.api.tickets import Paging
 from admin_api.auth import requires
@@ -22,6 +22,7 @@ from ticketing.evidence import service, views
 from ticketing.evidence.overruling import Overruling
 from ticketing.evidence.rules import DOUBTED, Finding
 from ticketing.evidence.views import EvidenceFilter, EvidenceView
+from ticketing.instants import Instant
 from ticketing.vocabulary import InspectionStatus
 
 api = blueprint("evidence")
@@ -66,8 +67,8 @@ class Reinspection(BaseModel):
 
     statuses: list[InspectionStatus] | None = Field(default=None, min_length=1)
     ticket_ids: list[UUID] | None = Field(default=None, min_length=1, max_length=TICKETS_MOST)
-    uploaded_from: AwareDatetime | None = None
-    uploaded_before: AwareDatetime | None = None
+    uploaded_from: Instant | None = None
+    uploaded_before: Instant | None = None
 
 
 class JobView(BaseModel):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from admin_api.api.attachments import UploadAnswer, results_of
 from admin_api.auth import requires
 from admin_api.blueprints import blueprint
-from admin_api.context import actor, now, platform, unit_of_work
+from admin_api.context import actor, now, platform, reading, unit_of_work
 from admin_api.file_links import READ, SIZES, WRITE, LinkQuery, files, link_for_upload, require_good
 from admin_api.idempotency import idempotent
 from admin_api.requests import parse_uuid
@@ -93,7 +93,7 @@ def request_upload(ticket_id: str, body: UploadRequest) -> Response:
 def confirm_upload(ticket_id: str, upload_id: str) -> Response:
     """Look at what was sent to the address and make it a file of the ticket."""
     wanted, which = parse_uuid(ticket_id, "Invalid ticket ID format"), parse_uuid(upload_id, "Invalid upload ID format")
-    with platform().read() as connection:
+    with reading() as connection:
         direct.find_own(connection, actor(), wanted, which)
         service.require_may_add(connection, actor(), wanted)
         upload = direct.find_open(connection, which, now())

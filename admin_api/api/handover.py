@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from admin_api.auth import requires
 from admin_api.blueprints import blueprint
-from admin_api.context import actor, platform, unit_of_work
+from admin_api.context import actor, platform, reading, unit_of_work
 from admin_api.file_links import files
 from admin_api.idempotency import idempotent
 from admin_api.problems import answers
@@ -213,7 +213,7 @@ def validate(ticket_id: str, query: GateQuery) -> Response:
 def hand_over(ticket_id: str, body: NewHandover) -> Response:
     """Hand a ticket over: gates, snapshot, status and owner at once. A snapshot never changes again."""
     wanted = parse_uuid(ticket_id, _BAD_TICKET)
-    with platform().read() as connection:
+    with reading() as connection:
         actual = read_checksums(connection, actor(), wanted, archive())
     with unit_of_work() as work:
         snapshot = service.hand_over(work, wanted, body, actual)

@@ -56,11 +56,11 @@ def opt_out() -> Response:
     return back_to_list("Nothing more is sent to this telephone", ".list_contacts")
 
 
-@pages.action("/whatsapp/contacts/<phone>/opt-in", again=list_contacts)
+@pages.action("/whatsapp/contacts/opt-in", again=list_contacts)
 @requires(*SENDERS)
-def opt_in(phone: str) -> Response:
+def opt_in() -> Response:
     """Note that somebody wants to be written to again."""
-    form = form_of(ContactForm, phone=phone)
+    form = form_of(ContactForm)
     with unit_of_work() as work:
         notice_requests.opt_in(work, form.phone, form.reason)
     return back_to_list("This telephone may be written to again", ".list_contacts")

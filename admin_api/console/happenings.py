@@ -10,7 +10,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from admin_api.console.wording import LOCAL, words
+from admin_api.console.wording import words
+from runtime.clock import local_time
 from ticketing.timeline.views import Timeline
 
 HOUSE = "FibreFlow"
@@ -144,7 +145,7 @@ def moment_said(text: str | None) -> str:
     """Return a moment of the wire in local time, as text among other text."""
     if not text:
         return "some time"
-    local = datetime.fromisoformat(text).astimezone(LOCAL)
+    local = local_time(datetime.fromisoformat(text))
     return f"{local.day} {local:%b %Y %H:%M}"
 
 

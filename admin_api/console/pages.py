@@ -112,8 +112,12 @@ def back_to_list(message: str, endpoint: str) -> Response:
 def here_or(fallback: str) -> str:
     """Return where the form in hand says that it was shown (`back`), if that is a page of ours; else the fallback."""
     back = request.form.get("back", "")
-    ours = back.startswith(f"{PREFIX}/") and "\\" not in back and not any(mark < " " for mark in back)
-    return back if ours else fallback
+    return back if is_ours(back) else fallback
+
+
+def is_ours(address: str) -> bool:
+    """Whether an address that a browser sent is a page of the console, and fit to lead to."""
+    return address.startswith(f"{PREFIX}/") and "\\" not in address and not any(mark < " " for mark in address)
 
 
 def may(endpoint: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from flask import Flask, session
+from flask import Flask, request, session
 
 from admin_api import context
 from admin_api.sign_in import SignedIn, Unauthorized, from_credential
@@ -21,6 +21,8 @@ LASTS = timedelta(hours=12)
 IDLE = timedelta(hours=2)
 # The cookie is written again only this often: an answer without Set-Cookie is an answer that may be unchanged (304).
 SEEN_EVERY = timedelta(minutes=5)
+# Set by the page's own script where it reads the page again: nobody has touched anything.
+REFRESH_HEADER = "X-Refresh"
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -70,7 +72,7 @@ def from_request() -> SignedIn:
     if signed_in is None:
         session.clear()
         raise Unauthorized("Your access has been withdrawn: sign in again")
-    if now - _time("seen") >= SEEN_EVERY:
+    if now - _time("seen") >= SEEN_EVERY and REFRESH_HEADER not in request.headers:
         session["seen"] = now.timestamp()
     return signed_in
 

@@ -10,7 +10,7 @@ from flask import Response, redirect, render_template, request, url_for
 from admin_api import context
 from admin_api.auth import requires
 from admin_api.console import session
-from admin_api.console.pages import PREFIX, ConsolePages, done
+from admin_api.console.pages import PREFIX, ConsolePages, done, is_ours
 from admin_api.console.sign_in_links import holder_of
 from admin_api.sign_in import Unauthorized
 
@@ -86,7 +86,6 @@ def with_clerk() -> Response:
 
 def _ours(wanted: str | None) -> str:
     """Return where to go after signing in: an address of the console, never one of another site."""
-    home = f"{PREFIX}/"
-    if not wanted or not wanted.startswith(home) or "\\" in wanted or wanted.startswith(f"{PREFIX}/sign-in"):
-        return home
+    if not wanted or not is_ours(wanted) or wanted.startswith(f"{PREFIX}/sign-in"):
+        return f"{PREFIX}/"
     return wanted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from flask import Response, render_template
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from admin_api.api.sla import ReasonQuery, TargetsQuery, set_target, take_target_away
 from admin_api.auth import requires
@@ -16,6 +16,7 @@ from admin_api.context import platform, unit_of_work
 from admin_api.project_settings import DEFAULT, project_or_default
 from admin_api.requests import parsed
 from ticketing import directory
+from ticketing.instants import Instant
 from ticketing.sla.settings import LONGEST_MINUTES, TARGET_FIELDS, TargetChange, list_targets
 from ticketing.ticket_changes import version
 
@@ -32,7 +33,7 @@ class TargetForm(BaseModel):
     first_response_minutes: _Minutes
     resolve_minutes: _Minutes
     round_the_clock: bool = False
-    updated_at: AwareDatetime | None = None
+    updated_at: Instant | None = None
     reason: str | None = Field(default=None, max_length=500)
 
     def change(self) -> TargetChange:

@@ -9,6 +9,8 @@ from typing import Any
 from flask import g
 from werkzeug.datastructures import MultiDict
 
+from ticketing.input_text import plain_lines
+
 
 def take_over_untouched() -> None:
     """Let the form of a stale write, shown again, have today's values in the fields that its sender left alone.
@@ -25,7 +27,8 @@ def merged(typed: MultiDict[str, str], changed: Mapping[str, Mapping[str, Any]])
     """Return what was typed, with the new `value` of each field that was still as it `was` when it was seen."""
     kept = MultiDict(typed)
     for field, one in changed.items():
-        if field in kept and kept[field] == _text(one["was"]):
+        # A browser ends the lines of a text in its own way.
+        if field in kept and plain_lines(kept[field]) == plain_lines(_text(one["was"])):
             kept[field] = _text(one["value"])
     return kept
 

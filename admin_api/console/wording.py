@@ -11,6 +11,7 @@ from flask import Flask
 from markupsafe import Markup, escape
 
 from admin_api import context
+from runtime.clock import local_time
 
 LOCAL = ZoneInfo("Africa/Johannesburg")
 NOTHING = "\N{EN DASH}"
@@ -50,8 +51,8 @@ def moment(at: datetime | None) -> Markup:
     """Return a moment in local time, with the moment in UTC for whoever points at it; nothing is a dash."""
     if at is None:
         return escape(NOTHING)
-    local, utc = at.astimezone(LOCAL), at.astimezone(UTC)
-    now = context.now().astimezone(LOCAL)
+    local, utc = local_time(at), at.astimezone(UTC)
+    now = local_time(context.now())
     form = "%H:%M:%S" if local.date() == now.date() else "%d %b %H:%M" if local.year == now.year else "%d %b %Y %H:%M"
     return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
         utc.isoformat(timespec="seconds"), utc.strftime("%Y-%m-%d %H:%M:%S"), local.strftime(form)
@@ -62,7 +63,7 @@ def day(on: date | datetime | None) -> str:
     """Return a day as `3 Nov 2026`, in local time; nothing is a dash."""
     if on is None:
         return NOTHING
-    local = on.astimezone(LOCAL).date() if isinstance(on, datetime) else on
+    local = local_time(on).date() if isinstance(on, datetime) else on
     return f"{local.day} {local:%b %Y}"
 
 

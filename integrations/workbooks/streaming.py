@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape
 
 from integrations.workbooks.neutral import neutralise
 from integrations.workbooks.writing import FORBIDDEN_IN_NAME, LONGEST_NAME, LONGEST_TEXT, literal
-from runtime.clock import BUSINESS_ZONE
+from runtime.clock import local_time
 
 MOST_ROWS = 1_048_576
 """Excel's own limit of a sheet, its header included; longer data goes on in another sheet."""
@@ -135,7 +135,7 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return f' t="b"><v>{int(value)}</v></c>'
     if isinstance(value, datetime):
-        local = value.astimezone(BUSINESS_ZONE).replace(tzinfo=None) if value.tzinfo else value
+        local = local_time(value).replace(tzinfo=None) if value.tzinfo else value
         return f' s="{_INSTANT}"><v>{(local - _EPOCH).total_seconds() / 86_400!r}</v></c>'
     if isinstance(value, date):
         return f' s="{_DAY}"><v>{(value - _EPOCH.date()).days}</v></c>'

@@ -18,7 +18,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from integrations.workbooks.neutral import neutralise
-from runtime.clock import BUSINESS_ZONE
+from runtime.clock import local_time
 
 HEADER_FONT = Font(bold=True, color="FFFFFF")
 HEADER_FILL = PatternFill("solid", start_color="1F4E78")
@@ -27,6 +27,7 @@ HEADER_ALIGNMENT = Alignment(vertical="center", wrap_text=True)
 # Excel's own limits.
 LONGEST_TEXT = 32_767
 LONGEST_NAME = 31
+FIRST_YEAR = 1900
 _CODED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 FORBIDDEN_IN_NAME = re.compile(r"[\[\]:*?/\\]")
 
@@ -104,8 +105,10 @@ def _widths(headers: Sequence[str], rows: list[list[object]]) -> Iterator[int]:
 def _writable(value: object) -> object:
     if isinstance(value, str):
         return literal(neutralise(ILLEGAL_CHARACTERS_RE.sub("", value))[:LONGEST_TEXT])
-    if isinstance(value, datetime):
-        return value.astimezone(BUSINESS_ZONE).replace(tzinfo=None) if value.tzinfo else value
+    if isinstance(value, datetime) and value.tzinfo:
+        value = local_time(value).replace(tzinfo=None)
+    if isinstance(value, date) and value.year < FIRST_YEAR:
+        return value.isoformat()
     if value is None or isinstance(value, bool | int | float | Decimal | date | time | timedelta):
         return value
     return _writable(str(value))

@@ -342,6 +342,7 @@ def test_too_many_requests_are_refused_per_caller(platform: Platform) -> None:
     assert [first.post(BASE, json={"name": "x"}).status_code for _ in range(4)] == [201, 201, 201, 429]
     refused = first.post(BASE, json={"name": "x"})
     assert failure(refused) == (429, "RATE_LIMITED")
+    assert refused.mimetype == "application/json"
     assert 1 <= int(refused.headers["Retry-After"]) <= 61
     assert second.post(BASE, json={"name": "x"}).status_code == 201
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from flask import Flask, Response, request
@@ -19,15 +20,18 @@ from admin_api.blueprints import blueprint
 from admin_api.context import unit_of_work
 from admin_api.idempotency import idempotent
 from admin_api.responses import success
+from jobs.platform import Platform
+from runtime.settings import Settings
+from tests.answers import data_of
 from tests.clocks import FixedClock
 from tests.factories import make_user
 from tests.factories.access import client_as
+from tests.factories.attachments import draw, make_site_ticket
+from tests.factories.handover import make_finished_ticket
+from tests.factories.tickets import make_actor
 from tests.races import wait_until_somebody_waits
 from ticketing import idempotency
 from ticketing.errors import AlreadyExists
-
-if TYPE_CHECKING:
-    from jobs.platform import Platform
 
 people = blueprint("people")
 WAIT = 15
@@ -206,3 +210,43 @@ def test_old_keys_are_forgotten_and_young_ones_kept(
     with platform.read() as connection:
         assert idempotency.forget(connection, frozen_clock.now()) == 1
     assert "Idempotency-Replayed" in post(client, "young").headers
+
+
+class TestHoldingOneConnection:
+    """A request that held one connection and waited for another could wait for its like, which wait for it."""
+
+    TICKETS = "/api/ticketing/tickets"
+
+    @pytest.fixture
+    def whole(self, settings: Settings) -> Iterator[Flask]:
+        """The whole application, with a single connection to its database."""
+        narrow = Platform.connect(settings.model_copy(update={"database_connections": 1}))
+        yield create_app(platform=narrow)
+        narrow.close()
+
+    @pytest.fixture
+    def ask(self, whole: Flask, platform: Platform) -> Callable[..., Any]:
+        """Post as an administrator's program, each time with a key of its own."""
+        client, keys = client_as(whole, platform, "admin"), itertools.count()
+        return lambda url, **sent: data_of(
+            client.post(url, headers={"Idempotency-Key": f"k-{next(keys)}"}, **sent), 201
+        )
+
+    def test_files_are_taken_in(self, whole: Flask, platform: Platform, ask: Callable[..., Any]) -> None:
+        with platform.read() as connection:
+            technician = make_actor(connection, "technician")
+            ticket = str(make_site_ticket(connection, technician)["id"])
+        said, photo = {"uploaded_by": str(technician.user_id), "ticket_id": ticket}, draw()
+        for url in (f"{self.TICKETS}/{ticket}/attachments", "/api/ticketing/attachments"):
+            assert ask(url, data={"file": (io.BytesIO(draw()), "a.jpg"), **said})["ticket_id"] == ticket
+        place = ask(
+            f"{self.TICKETS}/{ticket}/attachments/uploads", json={"filename": "b.jpg", "file_size": len(photo)} | said
+        )
+        assert whole.test_client().put(place["url"], data=photo).status_code == 201
+        assert ask(place["confirm_url"])["filename"] == "b.jpg"
+
+    def test_a_ticket_is_handed_over(self, platform: Platform, ask: Callable[..., Any]) -> None:
+        with platform.read() as connection:
+            ticket, lead = make_finished_ticket(platform, connection), make_user(connection, roles=["qa"])
+        body = {"handover_type": "qa_to_maintenance", "handover_by": str(lead["id"])}
+        assert ask(f"{self.TICKETS}/{ticket['id']}/handover", json=body)["handover_by"] == str(lead["id"])

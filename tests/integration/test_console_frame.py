@@ -10,6 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from admin_api import limits
+from admin_api.app import create_app
 from admin_api.console.sign_in_links import link_for
 from tests.clocks import FixedClock
 from tests.console import form_token, open_console, send
@@ -45,7 +47,10 @@ def test_who_is_not_signed_in_is_led_to_the_sign_in_and_back_to_where_they_were_
     assert browser.get(signed_in.location).status_code == 200
 
 
-@pytest.mark.parametrize("elsewhere", ["https://example.test/", "//example.test", "/console/\\example.test", "/api"])
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["https://example.test/", "//example.test", "/console/\\example.test", "/api", "/console/\r\nSet-Cookie: a=b"],
+)
 def test_signing_in_never_leads_to_another_site(app: Flask, platform: Platform, elsewhere: str) -> None:
     browser = app.test_client()
     page = browser.get("/console/sign-in")
@@ -86,6 +91,22 @@ def test_an_idle_session_ends(operator: FlaskClient, clock: FixedClock) -> None:
     answer = operator.get("/console/jobs")
     assert answer.status_code == 303
     assert "session+has+ended" in answer.location
+
+
+def test_a_page_that_keeps_itself_up_to_date_does_not_keep_its_session(
+    operator: FlaskClient, clock: FixedClock
+) -> None:
+    looking = {"X-Refresh": "1"}
+    for _ in range(11):
+        clock.advance(timedelta(minutes=10))
+        assert operator.get("/console/jobs", headers=looking).status_code == 200
+    assert operator.get("/console/jobs").status_code == 200
+    for _ in range(11):
+        clock.advance(timedelta(minutes=10))
+        assert operator.get("/console/jobs", headers=looking).status_code == 200
+    clock.advance(timedelta(minutes=10))
+    ended = operator.get("/console/jobs", headers=looking)
+    assert (ended.status_code, "session+has+ended" in ended.location) == (303, True)
 
 
 def test_whose_key_is_revoked_is_out_at_once(app: Flask, platform: Platform) -> None:
@@ -160,6 +181,17 @@ def test_what_does_not_exist_and_what_is_forbidden_are_pages(app: Flask, platfor
     assert (nowhere.status_code, forbidden.status_code) == (404, 403)
     assert nowhere.mimetype == forbidden.mimetype == "text/html"
     assert "You may not do this" in forbidden.get_data(as_text=True)
+
+
+def test_too_many_requests_are_told_on_a_page_too(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REDIS_TIMEOUT", 30.0)
+    monkeypatch.setattr(platform, "settings", platform.settings.model_copy(update={"api_rate_limit": "5/minute"}))
+    browser = open_console(create_app(platform=platform), make_api_key(platform, "operator"))
+    answer = next(answer for answer in (browser.get("/console/jobs") for _ in range(6)) if answer.status_code != 200)
+    page = answer.get_data(as_text=True)
+    assert (answer.status_code, answer.mimetype) == (429, "text/html")
+    assert ("Too many requests" in page, "try again in" in page) == (True, True)
+    assert 1 <= int(answer.headers["Retry-After"]) <= 61
 
 
 def test_the_menu_shows_only_where_one_may_go(app: Flask, platform: Platform, operator: FlaskClient) -> None:

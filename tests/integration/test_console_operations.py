@@ -226,6 +226,9 @@ class TestSchedules:
         wrong = send(operator, "schedules/sweep_risks/pause", until="soon", reason="Holidays")
         assert wrong.status_code == 422
         assert "Holidays" in wrong.get_data(as_text=True)
+        too_long = send(operator, "schedules/sweep_risks/pause", until="9999-12-31T23:59", reason="For ever")
+        assert too_long.status_code == 422
+        assert "pause it again" in too_long.get_data(as_text=True)
         assert "Holidays" in followed(
             operator, "schedules/sweep_risks/pause", until="2099-01-01T08:00", reason="Holidays"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from tests.console import open_console, send, text_of
 from tests.factories import make_contractor, make_drop, make_project, make_team, make_user
-from tests.factories.access import make_api_key
+from tests.factories.access import client_as, make_api_key
 from tests.factories.notices import GATEWAY
 from tests.factories.sla import create
 from ticketing import tickets
@@ -133,6 +134,23 @@ class TestLooking:
         assert "not found" in text_of(browser, f"{page_of(other)}/edit", 404)
         answer = send(browser, f"{page_of(other)}/move/cancelled", browser.get(LIST + "/" + str(mine["id"])))
         assert answer.status_code == 404
+
+    @pytest.mark.parametrize("far", [datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)])
+    def test_a_date_at_the_end_of_the_calendar_is_shown(
+        self, manager: FlaskClient, app: Flask, platform: Platform, far: datetime
+    ) -> None:
+        ticket = create(platform)
+        fields = {"guarantee_expires_at", "sla_due_at", "sla_first_response_at"}
+        kept = TicketChanges.model_construct(
+            fields, guarantee_expires_at=far, sla_due_at=far, sla_first_response_at=far
+        )
+        with platform.begin(SYSTEM) as work:
+            tickets.update(work, ticket["id"], kept)
+        for address in (page_of(ticket), f"{page_of(ticket)}/edit", LIST):
+            text_of(manager, address)
+        for kind in ("csv", "xlsx"):
+            export = client_as(app, platform, "manager").get(f"/api/ticketing/exports/tickets.{kind}")
+            assert (export.status_code, bool(export.data)) == (200, True), kind
 
     def test_nothing_is_at_an_id_of_nothing(self, manager: FlaskClient) -> None:
         text_of(manager, f"{LIST}/{AN_ID}", 404)
@@ -319,6 +337,31 @@ class TestForms:
         for kept in ("Fibre cut", "12 Main Road", "P1"):
             assert f'value="{kept}"' in text
         done(act(manager, ticket, "edit", answer, title="Fibre cut", address="12 Main Road", pole_number="P1"))
+
+    def test_sent_once_more_it_keeps_a_line_that_somebody_added(self, manager: FlaskClient, platform: Platform) -> None:
+        ticket = create(platform, description="Line 1\nLine 2")
+        page = manager.get(f"{page_of(ticket)}/edit")
+        change(platform, ticket, description="Line 1\nLine 2\nGate code 1234")
+        fields = {"title": "Fibre cut", "description": "Line 1\r\nLine 2"}
+        answer = act(manager, ticket, "edit", page, **fields)
+        assert answer.status_code == 409
+        assert "Line 1\nLine 2\nGate code 1234</textarea>" in answer.get_data(as_text=True)
+        done(act(manager, ticket, "edit", answer, **fields | {"description": "Line 1\r\nLine 2\r\nGate code 1234"}))
+        kept = now_of(platform, ticket)
+        assert (kept["title"], kept["description"]) == ("Fibre cut", "Line 1\nLine 2\nGate code 1234")
+
+    @pytest.mark.parametrize("description", ["Line 1\nLine 2", "\nLine 2"])
+    def test_saving_it_untouched_changes_nothing(
+        self, manager: FlaskClient, platform: Platform, description: str
+    ) -> None:
+        ticket = create(platform, description=description)
+        page = manager.get(f"{page_of(ticket)}/edit")
+        # A browser drops the line end with which a text area begins.
+        shown = re.search(r"<textarea[^>]*>\n?(.*?)</textarea>", page.get_data(as_text=True), re.DOTALL)
+        assert shown
+        sent = shown.group(1).replace("\n", "\r\n")
+        done(act(manager, ticket, "edit", page, title=ticket["title"], description=sent))
+        assert now_of(platform, ticket) == ticket
 
     def test_on_site_one_edits_what_one_sees_there_until_qa_has_it(self, app: Flask, platform: Platform) -> None:
         with platform.read() as connection:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from structlog.testing import capture_logs
 
 from runtime.settings import Settings
 from sql.database import Connection
@@ -138,7 +140,7 @@ def test_somebody_wants_no_notices_and_wants_them_again(operator: FlaskClient, c
     status, text = act(operator, f"{CONTACTS}/opt-out", CONTACTS, phone="082 123 4567", reason="Rang the office")
     assert (status, PHONE in text, "Rang the office" in text) == (303, True, True)
     assert notice_of(connection, notice)["error_code"] == "OPTED_OUT"
-    status, text = act(operator, f"{CONTACTS}/{PHONE}/opt-in", CONTACTS, reason="Changed their mind")
+    status, text = act(operator, f"{CONTACTS}/opt-in", CONTACTS, phone=PHONE, reason="Changed their mind")
     assert (status, "Nobody has opted out" in text) == (303, True)
     assert PHONE in text_of(operator, f"{CONTACTS}?everybody=1")
 
@@ -146,7 +148,29 @@ def test_somebody_wants_no_notices_and_wants_them_again(operator: FlaskClient, c
 def test_what_is_no_telephone_is_refused_and_stays_in_the_form(operator: FlaskClient) -> None:
     status, text = act(operator, f"{CONTACTS}/opt-out", CONTACTS, phone="12", reason="Rang the office")
     assert (status, 'value="12"' in text, "must be a telephone number" in text) == (422, True, True)
-    assert act(operator, f"{CONTACTS}/12/opt-in", CONTACTS, reason="why")[0] == 422
+    assert act(operator, f"{CONTACTS}/opt-in", CONTACTS, phone="12", reason="why")[0] == 422
+
+
+def test_of_many_telephones_the_one_whose_form_was_refused_is_open_again(operator: FlaskClient) -> None:
+    others = [f"+2782123456{number}" for number in range(3)]
+    for phone in others:
+        act(operator, f"{CONTACTS}/opt-out", CONTACTS, phone=phone, reason="Rang the office")
+    status, text = act(operator, f"{CONTACTS}/opt-in", CONTACTS, phone=others[1], reason="w" * 2_001)
+    assert (status, text.count('<details class="reasoned" open>'), text.count("w" * 2_001)) == (422, 1, 1)
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("phone", ["+27821234567", "+447911123456"])
+@pytest.mark.parametrize("wish", ["opt-out", "opt-in"])
+def test_no_address_has_a_telephone_in_it(operator: FlaskClient, phone: str, wish: str) -> None:
+    act(operator, f"{CONTACTS}/opt-out", CONTACTS, phone=phone, reason="Rang the office")
+    with capture_logs() as lines:
+        assert act(operator, f"{CONTACTS}/{wish}", CONTACTS, phone=phone, reason="Rang again")[0] == 303
+    assert f"{CONTACTS}/{wish}" in [line.get("path") for line in lines]
+    assert phone not in str(lines)
+    actions = re.findall(r'action="([^"]+)"', text_of(operator, f"{CONTACTS}?everybody=1"))
+    assert not [action for action in actions if re.search(r"\d{8}", action)]
 
 
 def test_the_eight_notices_are_shown_and_tried_out(operator: FlaskClient, connection: Connection) -> None:

@@ -245,6 +245,16 @@ class TestOverHttp:
         assert client.put(url, json={"installation_date": "2026-11-21"}).status_code == 422
         assert client.put(url, json={"installation_date": "2026-11-20"}).status_code == 200
 
+    @pytest.mark.parametrize("far", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-02:00", "0001-01-01T00:00:00+02:00"])
+    def test_moments_beyond_the_calendar_are_refused(
+        self, client: FlaskClient, connection: Connection, far: str
+    ) -> None:
+        url = f"{API}/tickets/{guaranteed(connection)['id']}/guarantee"
+        for body in ({"guarantee_expires_at": far, "reason": "For ever"}, {"automatic": True, "updated_at": far}):
+            assert client.put(url, json=body).status_code == 422
+        periods = {"installation_days": 200, "material_days": 365, "updated_at": far}
+        assert client.put(f"{API}/guarantee/periods/default", json=periods).status_code == 422
+
     def test_installations_of_drops_classify_their_tickets(
         self, client: FlaskClient, platform: Platform, connection: Connection
     ) -> None:

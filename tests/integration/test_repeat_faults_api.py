@@ -307,6 +307,8 @@ class TestThresholds:
     def test_what_is_wrong_is_named(self, client: FlaskClient) -> None:
         error = error_of(client.put(f"{self.URL}/default", json={"pole_threshold": 0}), 422, "VALIDATION_ERROR")
         assert set(error["details"]) == set(self.WHOLE)
+        far = self.WHOLE | {"updated_at": "9999-12-31T23:59:59-02:00"}
+        error_of(client.put(f"{self.URL}/default", json=far), 422, "VALIDATION_ERROR")
         error_of(client.put(f"{self.URL}/nowhere", json=self.WHOLE), 404, "NOT_FOUND")
 
 

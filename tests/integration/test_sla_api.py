@@ -144,7 +144,8 @@ class TestTargets:
 
     def test_what_is_wrong_is_named(self, client: FlaskClient) -> None:
         url = f"{API}/sla/settings/default/low"
-        for body in ({}, TARGET | {"resolve_minutes": 0}, TARGET | {"first_response_minutes": 61}):
+        far = {"updated_at": "0001-01-01T00:00:00+02:00"}
+        for body in ({}, TARGET | {"resolve_minutes": 0}, TARGET | {"first_response_minutes": 61}, TARGET | far):
             error_of(client.put(url, json=body), 422, "VALIDATION_ERROR")
         error_of(client.put(f"{API}/sla/settings/default/medium", json=TARGET), 422, "VALIDATION_ERROR")
         error_of(client.put(f"{API}/sla/settings/nowhere/low", json=TARGET), 404, "NOT_FOUND")

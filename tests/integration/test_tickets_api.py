@@ -260,6 +260,9 @@ class TestChanging:
             ("ont_rx_level", "NaN"),
             ("sla_due_at", "tomorrow"),
             ("sla_due_at", "2026-11-22T10:00:00"),
+            ("sla_due_at", "9999-12-31T23:59:59Z"),
+            ("sla_first_response_at", "9999-12-31T23:59:59-02:00"),
+            ("guarantee_expires_at", "0001-01-01T00:00:00+02:00"),
             ("assigned_to", "user123"),
             ("qa_ready", None),
         ],
@@ -327,6 +330,22 @@ class TestChanging:
         assert client.put(url, json={"address": "1"}, headers={"If-Match": "*"}).status_code == 200
         error_of(client.put(url, json={"address": "2"}, headers={"If-Match": '"abc"'}), 409, "STALE_WRITE")
         error_of(client.delete(url, headers={"If-Match": '"abc"'}), 409, "STALE_WRITE")
+
+    @pytest.mark.parametrize(
+        "far", ["9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59-02:00", "0001-01-01T00:00:00+02:00"]
+    )
+    def test_a_version_beyond_the_calendar_is_none_of_ours(self, client: FlaskClient, far: str) -> None:
+        url = f"{TICKETS}/{created(client)['id']}"
+        error_of(client.put(url, json={"address": "2", "updated_at": far}), 422, "VALIDATION_ERROR")
+        error_of(client.delete(url, json={"updated_at": far}), 422, "VALIDATION_ERROR")
+        error = error_of(client.put(url, json={"address": "2"}, headers={"If-Match": f'"{far}"'}), 409, "STALE_WRITE")
+        assert error["details"]["changed"] == {}
+
+    def test_line_ends_of_a_browser_are_no_change(self, client: FlaskClient) -> None:
+        ticket = created(client, description="No light\r\nPole leans\rDog")
+        assert ticket["description"] == "No light\nPole leans\nDog"
+        same = client.put(f"{TICKETS}/{ticket['id']}", json={"description": "No light\r\nPole leans\r\nDog"})
+        assert same.get_json()["data"]["updated_at"] == ticket["updated_at"]
 
     def test_deleting_cancels_and_keeps(self, client: FlaskClient) -> None:
         ticket = created(client)

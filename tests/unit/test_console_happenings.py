@@ -122,6 +122,10 @@ def test_whatever_runs_by_itself_is_not_called_by_the_name_of_a_job() -> None:
             ("SLA due changed", "SLA due 15 Oct 2026 10:20"),
         ),
         (
+            {"name": "sla_due_changed", "after": {"sla_due_at": "9999-12-31T23:59:59.000Z"}},
+            ("SLA due changed", "SLA due 31 Dec 9999 23:59"),
+        ),
+        (
             {
                 "name": "ticket_updated",
                 "before": {"fault_cause": "unknown", "ont_serial": "A"},

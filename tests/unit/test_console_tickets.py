@@ -16,6 +16,7 @@ from admin_api.console.ticket_edit import position_of
 from admin_api.console.ticket_moves import moves_for
 from admin_api.console.ticket_rows import Standing, assignee, standing
 from admin_api.console.ticket_stale import merged
+from ticketing.input_text import plain_lines
 from ticketing.people import ROLES, Actor, Role
 from ticketing.status import moves_from
 from ticketing.ticket_access import may_move
@@ -118,5 +119,11 @@ def test_a_stale_form_keeps_what_was_typed_and_takes_over_the_rest(typed: dict[s
     assert set(kept) == set(typed)
     for field, text in typed.items():
         one = changed.get(field)
-        untouched = one is not None and text == ("" if one["was"] is None else str(one["was"]))
+        untouched = one is not None and plain_lines(text) == plain_lines("" if one["was"] is None else str(one["was"]))
         assert kept[field] == (("" if one["value"] is None else str(one["value"])) if one and untouched else text)
+
+
+def test_a_text_that_a_browser_sent_back_as_it_was_is_untouched() -> None:
+    changed = {"description": {"was": "Line 1\nLine 2", "value": "Line 1\nLine 2\nGate code 1234"}}
+    kept = merged(MultiDict({"description": "Line 1\r\nLine 2"}), changed)
+    assert kept["description"] == "Line 1\nLine 2\nGate code 1234"

@@ -56,6 +56,11 @@ class TestWorkbooks:
         assert row[7] == datetime(2026, 11, 1)  # noqa: DTZ001
         assert sheet.freeze_panes == "A2"
 
+    def test_the_end_of_the_calendar_is_shown_in_utc(self) -> None:
+        last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+        sheet = load_workbook(io.BytesIO(workbook([[last]], ["h"])))["Tickets"]
+        assert sheet["A2"].value == last.replace(tzinfo=None)
+
     def test_our_own_reader_opens_it_too(self) -> None:
         book = open_workbook(workbook([ROW]), filename="export.xlsx")
         rows = list(book.sheet("Tickets").rows)
@@ -114,6 +119,10 @@ class TestCsv:
         header, row = read_csv(b"".join(csv_pieces(HEADERS, [ROW])))
         assert header == HEADERS
         assert row == ["'=1+1", 'Ligfout <b> & "x"', "12", "-22.4", "yes", "", "2026-11-21 00:30:00", "2026-11-01"]
+
+    def test_the_end_of_the_calendar_is_shown_in_utc(self) -> None:
+        last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+        assert read_csv(b"".join(csv_pieces(["h"], [[last]])))[1] == ["9999-12-31 23:59:59"]
 
     def test_it_comes_in_pieces(self) -> None:
         pieces = list(csv_pieces(["n"], ([n] for n in range(1200))))

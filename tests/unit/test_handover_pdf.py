@@ -80,6 +80,7 @@ def test_what_the_font_lacks_is_named_and_mark_up_is_text() -> None:
     assert module._text("two\r\nlines") == "two<br/>lines"
     assert (module._text(None), module._text(""), module._text(True), module._text(False)) == ("-", "-", "yes", "no")
     assert module._text("2026-11-20T10:00:00.000000Z") == "2026-11-20 12:00:00 SAST"
+    assert module._text("9999-12-31T23:59:59.000000Z") == "9999-12-31 23:59:59 UTC"
     assert module._text("2026-11-99T10:00:00.000000Z") == "2026-11-99T10:00:00.000000Z"
 
 

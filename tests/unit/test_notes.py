@@ -76,6 +76,13 @@ def test_a_difference_is_what_was_given_and_is_not_there_yet(present: dict[str, 
     assert difference(present | changed, wanted) == {}
 
 
+def test_line_ends_of_a_browser_are_kept_as_ours() -> None:
+    assert NewNote.model_validate({"content": "Called\r\nNobody in\rAgain"}).content == "Called\nNobody in\nAgain"
+    long = NoteChanges.model_validate({"content": "x\r\n" * 9_999 + "y"})
+    assert long.given() == {"content": "x\n" * 9_999 + "y"}
+    assert difference({"content": "Called\r\nNobody in"}, {"content": "Called\nNobody in"}) == {}
+
+
 @pytest.mark.parametrize(
     "body",
     [

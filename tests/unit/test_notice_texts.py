@@ -221,6 +221,10 @@ def test_an_unknown_template_is_refused_with_the_known_ones() -> None:
     assert details_of(caught.value)["template_id"] == "unknown"
 
 
+def test_half_a_character_of_a_value_is_left_out() -> None:
+    assert render(NotificationTemplate.QA_APPROVED, {"ticket_uid": "FF\ud83d1"}).encode().count(b"FF1") == 1
+
+
 @given(st.text(min_size=1, max_size=700))
 def test_a_value_goes_in_as_one_line_whatever_it_holds(reason: str) -> None:
     try:

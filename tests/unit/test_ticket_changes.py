@@ -39,6 +39,12 @@ def test_only_what_differs_is_a_difference() -> None:
     }
 
 
+def test_line_ends_alone_are_no_difference() -> None:
+    ticket = {"description": "No light\r\nPole leans"}
+    assert difference(ticket, {"description": "No light\nPole leans"}) == {}
+    assert difference(ticket, {"description": "No light\n\nPole leans"}) == {"description": "No light\n\nPole leans"}
+
+
 @pytest.mark.parametrize("field", ASSIGNEE_FIELDS)
 def test_an_open_ticket_given_to_somebody_becomes_assigned(field: str) -> None:
     assert target_status("open", None, {field: SOMEBODY}) == "assigned"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -67,6 +67,16 @@ def test_values_that_a_cell_cannot_hold_are_written_as_text() -> None:
         "bell",
         "y" * 32_767,
     ]
+
+
+def test_the_end_of_the_calendar_is_shown_in_utc() -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert first_sheet(write_workbook([SheetData("S", ["h"], [[last]])]))[1] == [last.replace(tzinfo=None)]
+
+
+@pytest.mark.parametrize("day", [datetime.min, datetime(1899, 12, 31, 5), date(1850, 3, 1)])  # noqa: DTZ001, DTZ901
+def test_a_day_before_excels_first_is_written_as_text(day: date) -> None:
+    assert first_sheet(write_workbook([SheetData("S", ["h"], [[day]])]))[1] == [day.isoformat()]
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ticketing import tickets
 from ticketing.errors import InvalidInput
 from ticketing.events import UnitOfWork
 from ticketing.faults.rules import details_after, parse_cause
+from ticketing.instants import Instant
 from ticketing.ticket_input import DESCRIPTION_MAX_LENGTH, TicketChanges
 from ticketing.ticket_locks import lock_ticket
 from ticketing.vocabulary import FaultCause
@@ -28,7 +29,7 @@ class Attribution(BaseModel):
         max_length=DESCRIPTION_MAX_LENGTH,
         description="Not given: they stay while the cause stays, and go with the cause that they explained",
     )
-    updated_at: AwareDatetime | None = Field(default=None, description="The version that you saw, if that matters")
+    updated_at: Instant | None = Field(default=None, description="The version that you saw, if that matters")
 
 
 def attribute(

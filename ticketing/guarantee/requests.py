@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from ticketing.guarantee.rules import BILLABLE, FIELDS, FIRST_DAY, LONGEST_DAYS
-from ticketing.input_text import no_zero_characters
+from ticketing.input_text import clean_text
+from ticketing.instants import Instant
 from ticketing.ticket_input import TEXT_MAX_LENGTH, DrNumber
 from ticketing.vocabulary import BillingClassification, GuaranteeStatus
 
@@ -31,14 +32,14 @@ class GuaranteeChanges(BaseModel):
 
     installation_date: Day | None = Field(default=None, description="A local day; null: the drop's counts again")
     guarantee_status: GuaranteeStatus | None = None
-    guarantee_expires_at: AwareDatetime | None = None
+    guarantee_expires_at: Instant | None = None
     billing_classification: BillingClassification | None = None
     is_billable: bool | None = Field(default=None, description="Follows the billing classification if not given")
     automatic: bool = Field(default=False, description="True gives the ticket back to the rules")
     reason: Why | None = Field(default=None, description="Needed wherever a person decides otherwise than the rules")
-    updated_at: AwareDatetime | None = Field(default=None, description="The version of the ticket that you saw")
+    updated_at: Instant | None = Field(default=None, description="The version of the ticket that you saw")
 
-    _no_zero_characters = field_validator("reason")(no_zero_characters)
+    _clean_text = field_validator("reason")(clean_text)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -73,7 +74,7 @@ class PeriodsChange(BaseModel):
     contractor_liable_during_guarantee: bool = True
     auto_classify_out_of_guarantee: bool = True
     reason: Why | None = None
-    updated_at: AwareDatetime | None = None
+    updated_at: Instant | None = None
 
 
 class Installation(BaseModel):

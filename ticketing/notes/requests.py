@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 from pydantic import model_validator as validates_whole
 
 from ticketing.input_text import TextInput
+from ticketing.instants import Instant
 from ticketing.ticket_input import DESCRIPTION_MAX_LENGTH, Optional
 from ticketing.vocabulary import NoteType, NoteVisibility
 
@@ -63,7 +64,7 @@ class NoteChanges(NoteInput):
     content: Content = ""
     visibility: NoteVisibility = NoteVisibility.PRIVATE
     is_resolution: bool = False
-    updated_at: Annotated[AwareDatetime | None, BeforeValidator(lambda value: value or None)] = None
+    updated_at: Annotated[Instant | None, BeforeValidator(lambda value: value or None)] = None
 
     @validates_whole(mode="after")
     def _changes_something(self) -> Self:

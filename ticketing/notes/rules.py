@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ticketing.errors import Forbidden
+from ticketing.input_text import plain_lines
 from ticketing.people import Actor, Role
 from ticketing.vocabulary import NoteType
 
@@ -45,5 +46,5 @@ def is_author(actor: Actor, note: Mapping[str, Any]) -> bool:
 
 
 def difference(note: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the given fields that differ from what the note has."""
-    return {field: value for field, value in given.items() if note[field] != value}
+    """Return those of the given fields that differ from what the note has; line ends alone are no difference."""
+    return {field: value for field, value in given.items() if plain_lines(note[field]) != plain_lines(value)}

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from ticketing.input_text import TextInput
+from ticketing.instants import Instant
 from ticketing.repeat_faults.rules import LONGEST_WINDOW_DAYS, MOST_FAULTS
 from ticketing.ticket_input import DESCRIPTION_MAX_LENGTH, TEXT_MAX_LENGTH
 from ticketing.vocabulary import EscalationStatus, EscalationType
@@ -54,7 +55,7 @@ class ThresholdsChange(TextInput):
     zone_threshold: Faults
     dr_threshold: Faults
     reason: Name | None = None
-    updated_at: AwareDatetime | None = None
+    updated_at: Instant | None = None
 
 
 class ThresholdsView(BaseModel):

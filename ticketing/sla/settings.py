@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sql.database import Connection, queries
 from ticketing.errors import NotFound, StaleWrite
 from ticketing.events import UnitOfWork
+from ticketing.instants import Instant
 from ticketing.ticket_changes import next_version, version
 from ticketing.vocabulary import Priority
 
@@ -45,7 +46,7 @@ class TargetChange(BaseModel):
     first_response_minutes: Minutes
     resolve_minutes: Minutes
     round_the_clock: bool = False
-    updated_at: AwareDatetime | None = Field(
+    updated_at: Instant | None = Field(
         default=None, description="The version that you saw: the change is refused if somebody changed it since"
     )
 

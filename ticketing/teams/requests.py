@@ -7,7 +7,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -16,6 +15,7 @@ from pydantic import (
 )
 
 from ticketing.input_text import TextInput
+from ticketing.instants import Instant
 from ticketing.phones import Phone
 from ticketing.ticket_input import Optional
 
@@ -68,7 +68,7 @@ class TeamChanges(_TeamInput):
     lead_user_id: Reference = None
     contractor_id: Reference = None
     is_active: bool = True
-    updated_at: Annotated[AwareDatetime | None, BeforeValidator(lambda value: value or None)] = None
+    updated_at: Annotated[Instant | None, BeforeValidator(lambda value: value or None)] = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:

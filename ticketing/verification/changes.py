@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from ticketing.input_text import no_zero_characters
+from ticketing.input_text import clean_text
 from ticketing.ticket_input import Optional, Prose
 
 URL_MAX_LENGTH = 2_000
@@ -45,7 +45,7 @@ class StepChanges(BaseModel):
     photo_verified: bool | None = Field(default=None, description="QA has looked at the photo and found it good")
     notes: Annotated[Prose | None, Optional] = None
 
-    _no_zero_characters = field_validator("photo_url", "notes", mode="before")(no_zero_characters)
+    _clean_text = field_validator("photo_url", "notes", mode="before")(clean_text)
 
     def given(self) -> dict[str, Any]:
         """Return the fields to change with their new values. For a flag, null means the same as leaving it out."""

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from ticketing.errors import ConditionNotMet, Forbidden, InvalidInput
+from ticketing.input_text import plain_lines
 from ticketing.people import Actor, Role
 from ticketing.status import Missing
 from ticketing.ticket_access import SITE_STATUSES, WORKS_ON_SITE
@@ -67,9 +68,9 @@ def missing_for_step(row: Mapping[str, Any]) -> list[Missing]:
 def changes_of(row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the given values that differ from what the step has, and what follows from them.
 
-    Another photo is one that nobody has verified, unless the same request says so.
+    Line ends alone are no difference. Another photo is one that nobody has verified, unless the same request says so.
     """
-    changed = {name: value for name, value in given.items() if row[name] != value}
+    changed = {name: value for name, value in given.items() if plain_lines(row[name]) != plain_lines(value)}
     if "photo_url" in changed and row["photo_verified"] and "photo_verified" not in given:
         changed["photo_verified"] = False
     return changed

@@ -13,7 +13,9 @@ function busy() {
 async function refresh() {
   if (busy()) return;
   try {
-    const answer = await fetch(location.href, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
+    // What the script reads by itself does not keep the session alive.
+    const headers = { "X-Refresh": "1", ...(tag && { "If-None-Match": tag }) };
+    const answer = await fetch(location.href, { headers, cache: "no-store" });
     if (answer.status === 304) return;
     if (answer.redirected && answer.url.includes("/console/sign-in")) { location.reload(); return; }
     if (!answer.ok) { failures += 1; return; }

@@ -24,6 +24,16 @@ def clock() -> FixedClock:
     return FixedClock()
 
 
+def test_a_page_that_is_open_but_idle_leads_to_the_sign_in(person: Person, clock: FixedClock) -> None:
+    page = person("manager")
+    page.goto("/console/tickets")
+    clock.advance(IDLE / 2)
+    page.wait_for_event("response", lambda answer: answer.request.resource_type == "fetch")
+    clock.advance(IDLE / 2 + timedelta(minutes=1))
+    expect(page).to_have_url(re.compile("/console/sign-in"))
+    page.get_by_label("API key").wait_for()
+
+
 def test_a_form_sent_after_the_session_ended_changes_nothing_and_leads_to_the_sign_in_and_back(
     person: Person, platform: Platform, clock: FixedClock
 ) -> None:
