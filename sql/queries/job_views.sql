@@ -15,7 +15,9 @@ where id = any(array(
         and (:queue::text is null or queue = :queue::text)
         and (:tag::text is null or (tags @> array[:tag::text] and tags <> '{}'))
         and (:actor_name::text is null or actor_name = :actor_name::text)
-        and (:created_after::timestamptz is null or created_at >= :created_after::timestamptz)
+        and (:created_after::timestamptz is null or (
+            created_at >= :created_after::timestamptz and id >= least_job_id(:created_after::timestamptz)
+        ))
         and (:created_before::timestamptz is null or created_at < :created_before::timestamptz)
         and (:error_text::text is null or (error_class is not null and (
             strpos(lower(error_message), lower(:error_text::text)) > 0

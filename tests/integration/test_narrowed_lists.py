@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,6 +36,11 @@ select
     case when n % 500 = 1 then 'Unreachable' end, case when n % 500 = 1 then 'No route to the mast' end,
     case when n % 2000 = 9 then array['bench'] else '{}' end
 from generate_series(1, 20000) as n;
+"""
+MADE = """
+insert into jobs (id, created_at, finished_at, kind, queue, state, max_attempts, actor_kind, actor_name)
+select uuidv7(-%(ago)s), now() - %(ago)s, now(), 'send_notice', 'tickets', 'completed', 5, 'system', 'system'
+from generate_series(1, %(jobs)s)
 """
 MANY_ROWS = """
 with report as (
@@ -108,6 +114,20 @@ class TestJobs:
             found = views.list_jobs(many, wanted, page_size=51)
             assert len(found) == number
             assert [job["id"] for job in found] == sorted((job["id"] for job in found), reverse=True)
+
+    @pytest.mark.parametrize(("hours", "number"), [(1, 3), (4, 51), (24 * 365 * 200, 51)])
+    def test_those_since_a_moment_are_read_from_there_on(self, many: Connection, hours: int, number: int) -> None:
+        """However few they are: those that are older are not read to find that out."""
+        now = datetime.now(UTC)
+        many.execute("delete from jobs")
+        many.execute(MADE, {"ago": timedelta(hours=3), "jobs": 20_000})
+        many.execute(MADE, {"ago": timedelta(0), "jobs": 3})
+        many.execute("vacuum analyze jobs")
+        wanted = JobFilter(created_after=now - timedelta(hours=hours) - timedelta(minutes=1))
+        assert len(views.list_jobs(many, wanted, page_size=51)) == number
+        parameters = asdict(wanted) | {"before_id": None, "page_size": 51}
+        plan, text = plan_of(many, queries("job_views").list_jobs.sql, **parameters)
+        assert pages_of(plan) < 80, text
 
     def test_an_action_over_many_counts_the_same(self, many: Connection, platform: Platform) -> None:
         with platform.begin(SYSTEM) as work:
