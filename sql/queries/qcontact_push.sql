@@ -15,36 +15,22 @@ where
 
 -- name: list_due(after, agreeing, row_limit)
 -- Reads the next tickets, by id, that have something to tell the CRM.
-select due.ticket_id
-from qcontact_may_owe as candidate
-cross join lateral (
-    -- One for a ticket: the limit keeps the planner from asking it of every case first.
-    select o.ticket_id
-    from qcontact_outbound as o
-    where
-        o.ticket_id = candidate.ticket_id
-        and o.blocked_reason is null
-        and (o.owes_note or o.owes_assignment or (o.may_owe_status and not o.says = any(:agreeing::text[])))
-    limit 1
-) as due
-where candidate.ticket_id > :after::uuid
-order by candidate.ticket_id
+select ticket_id
+from qcontact_outbound
+where
+    ticket_id > :after::uuid
+    and blocked_reason is null
+    and (owes_note or owes_assignment or (may_owe_status and not says = any(:agreeing::text[])))
+order by ticket_id
 limit :row_limit::bigint;
 
 -- name: count_due(agreeing)$
 -- Counts the tickets that have something to tell the CRM.
 select count(*)
-from qcontact_may_owe as candidate
-cross join lateral (
-    -- One for a ticket: the limit keeps the planner from asking it of every case first.
-    select o.ticket_id
-    from qcontact_outbound as o
-    where
-        o.ticket_id = candidate.ticket_id
-        and o.blocked_reason is null
-        and (o.owes_note or o.owes_assignment or (o.may_owe_status and not o.says = any(:agreeing::text[])))
-    limit 1
-) as due;
+from qcontact_outbound
+where
+    blocked_reason is null
+    and (owes_note or owes_assignment or (may_owe_status and not says = any(:agreeing::text[])));
 
 -- name: get_outbound(ticket_id)^
 -- Reads what a ticket would say to its case now, and what the case said last.
@@ -108,8 +94,7 @@ set how = :how::text, pushed_at = :now::timestamptz
 where note_id = any(:note_ids::uuid[]) and pushed_at is null;
 
 -- name: end_push(ticket_id, ours, written, read_status, assigned, assigned_to, unassigned, their_updated_at, now)!
--- Writes down that a push ended: what both sides agree on now, and what was read there last. Null parts stay. What was
--- read before a status was written is no measure of news any more: said again, it is an agent's word.
+-- Writes down that a push ended: what both sides agree on now, and what was read there last. Null parts stay.
 update qcontact_cases
 set
     agreed_status = case when :written::text is null then agreed_status else :ours::text end,
@@ -124,18 +109,10 @@ set
     end,
     their_assigned_to = coalesce(:assigned_to::text, their_assigned_to),
     their_updated_at = coalesce(:their_updated_at::timestamptz, their_updated_at),
-    details_hash = case when :written::text is null then details_hash end,
-    row_hash = case when :written::text is null then row_hash end,
     sending = '{}',
     push_blocked_reason = null,
     push_blocked_at = null,
     updated_at = :now::timestamptz
-where ticket_id = :ticket_id::uuid;
-
--- name: leave_unsent(ticket_id, now)!
--- Writes down that nothing of ours is on its way to a case, because an agent's word was found there.
-update qcontact_cases
-set sending = '{}', updated_at = :now::timestamptz
 where ticket_id = :ticket_id::uuid;
 
 -- name: block_push(ticket_id, reason, read_status, now)!

@@ -102,12 +102,6 @@ class Desk:
                 )
         return ran
 
-    def sweep(self) -> None:
-        """Find at night what was not told, and tell it."""
-        with self.platform.begin(SYSTEM) as work:
-            work.enqueue(sync_unpushed_tickets)
-        self.run()
-
     def jobs(self) -> list[Row]:
         """Return the push jobs that there are, oldest first."""
         return self.rows("select * from jobs where kind = 'push_to_qcontact' order by id")
@@ -258,25 +252,6 @@ class TestStatus:
         [ticket] = desk.rows("select status from tickets")
         assert agrees(ticket["status"], ends)
 
-    def test_an_agents_return_to_the_status_before_ours_is_noticed(self, desk: Desk) -> None:
-        desk.change(status="in_progress")
-        desk.run()
-        desk.sandbox.edit(desk.case.id, {"status": "Assigned"})
-        assert (desk.read_in(), desk.rows("select status from tickets")) == ("updated", [{"status": "assigned"}])
-        assert desk.writes() == [{"status": "InProgress"}]
-
-    def test_an_agents_return_to_the_status_before_ours_is_not_written_over(self, desk: Desk) -> None:
-        desk.change(status="in_progress")
-        desk.run()
-        desk.sandbox.edit(desk.case.id, {"status": "Assigned"})
-        desk.clock.advance(LATER)
-        desk.change(status="pending_qa")
-        desk.run(3)
-        assert desk.writes() == [{"status": "InProgress"}]
-        [conflict] = desk.open_conflicts()
-        assert (conflict["field"], conflict["ours"], conflict["theirs"]) == ("status", "pending_qa", "assigned")
-        assert desk.link()["sending"] == [], "what was not sent is no word of ours there"
-
     def test_the_timeline_is_no_condition_of_a_write(self, desk: Desk) -> None:
         desk.sandbox.faults.next("forbidden", method="GET", path=f"/api/v2/entities/Case/{desk.case.id}/events")
         desk.change(status="in_progress")
@@ -408,7 +383,7 @@ class TestClosedThere:
         )
 
     @pytest.mark.parametrize("status", ["Assigned", "Pending"])
-    def test_a_case_that_comes_back_is_read_and_written_to_again(self, desk: Desk, status: str) -> None:
+    def test_a_case_that_comes_back_is_read_again(self, desk: Desk, status: str) -> None:
         desk.sandbox.remove(desk.case.id)
         desk.change(status="in_progress")
         desk.run()
@@ -417,11 +392,6 @@ class TestClosedThere:
         desk.case.fields["status"] = status
         assert desk.read_in() == ("unchanged" if status == "Assigned" else "conflict")
         assert desk.link()["their_status"] == status
-        for conflict in desk.open_conflicts():
-            with desk.platform.begin(desk.actor) as work:
-                conflicts.resolve(work, conflict["id"], "ours")
-        desk.sweep()
-        assert desk.writes() == [{"status": "InProgress"}]
 
 
 class TestUnknownOutcomes:
@@ -451,39 +421,6 @@ class TestUnknownOutcomes:
         assert desk.writes() == [{"status": "InProgress"}, {"status": "InReview"}]
         assert desk.link()["sending"] == []
         assert desk.rows("select 1 from qcontact_conflicts") == []
-
-    def test_a_move_that_was_undone_while_the_answer_was_lost_is_undone_there(self, desk: Desk) -> None:
-        desk.sandbox.faults.next("cut_after", method="PATCH")
-        desk.change(status="in_progress")
-        desk.run()
-        desk.change(status="assigned")
-        desk.run()
-        assert desk.writes() == [{"status": "InProgress"}, {"status": "Assigned"}]
-        assert desk.link()["sending"] == []
-        desk.read_in()
-        assert (desk.rows("select status from tickets"), desk.open_conflicts()) == ([{"status": "assigned"}], [])
-
-    def test_an_agents_move_to_what_never_arrived_is_news(self, desk: Desk) -> None:
-        desk.sandbox.faults.next("cut_before", method="PATCH")
-        desk.change(status="in_progress")
-        desk.run()
-        desk.change(status="assigned")
-        desk.run()
-        assert (desk.writes(), desk.link()["sending"]) == ([], [])
-        desk.sandbox.edit(desk.case.id, {"status": "InProgress"})
-        assert (desk.read_in(), desk.rows("select status from tickets")) == ("updated", [{"status": "in_progress"}])
-
-    def test_what_may_have_been_written_is_looked_for_at_night(self, desk: Desk) -> None:
-        desk.sandbox.faults.next("cut_after", method="PATCH")
-        desk.change(status="in_progress")
-        desk.run()
-        with desk.platform.database.transaction() as connection:
-            connection.execute("update tickets set status = 'assigned'")
-            connection.execute("delete from jobs where kind = 'push_to_qcontact'")
-        with desk.platform.read() as connection:
-            assert pushes.count_due(connection) == 1
-        desk.sweep()
-        assert (desk.case.fields["status"], desk.link()["sending"]) == ("Assigned", [])
 
     def test_a_job_that_died_after_its_write_does_not_write_again(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
@@ -526,7 +463,9 @@ class TestSweep:
         with desk.platform.database.transaction() as connection:
             connection.execute("update tickets set status = 'in_progress'")
         for _ in range(2):
-            desk.sweep()
+            with desk.platform.begin(SYSTEM) as work:
+                work.enqueue(sync_unpushed_tickets)
+            desk.run()
         assert [job["kind"] for job in desk.jobs()] == ["push_to_qcontact"]
         assert desk.writes() == [{"status": "InProgress"}]
         results = desk.rows("select result from jobs where kind = 'sync_unpushed_tickets' order by id")

@@ -91,17 +91,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseOutcome:
-    """What became of one case; `moved` tells that the ticket's status followed, `error` why it failed.
-
-    `overtaken` tells that the reading was set aside, because what is known here may be newer: what it said is yet to be
-    read again, and nothing is counted or told of it.
-    """
+    """What became of one case; `moved` tells that the ticket's status followed, `error` why it failed."""
 
     case_id: str
     outcome: Outcome
     ticket_id: UUID | None = None
     moved: bool = False
-    overtaken: bool = False
     conflicts: tuple[Conflict, ...] = ()
     error_code: str | None = None
     error: str | None = None

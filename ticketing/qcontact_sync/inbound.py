@@ -62,8 +62,8 @@ def apply_all(
 ) -> list[CaseOutcome]:
     """Apply cases, each once, and write their rows of the sync log; returns what became of each.
 
-    A reading that may be older than what was written there since changes nothing, and the log keeps quiet about it.
-    With `tell_unchanged` off it does so about every case that said nothing new.
+    A reading that may be older than what was written there since changes nothing. With `tell_unchanged` off the log
+    keeps quiet about cases that said nothing new.
     """
     board = _lock(work, [reading.case for reading in readings])
     fresh = [reading for reading in readings if board.ticket_of(reading.case.case_id) is None]
@@ -71,8 +71,7 @@ def apply_all(
     outcomes = _begin_all(work, board, [reading for reading in fresh if not is_over(reading.case)])
     outcomes += [_skip(work, reading) for reading in fresh if is_over(reading.case)]
     outcomes += [_guarded(work, reading, partial(_change, work, board, reading)) for reading in known]
-    applied = [outcome for outcome in outcomes if not outcome.overtaken]
-    told = [outcome for outcome in applied if tell_unchanged or outcome.outcome not in _NOTHING_NEW]
+    told = [outcome for outcome in outcomes if tell_unchanged or outcome.outcome not in _NOTHING_NEW]
     log.write_all(work, [entry_of(outcome, run_id) for outcome in told])
     return outcomes
 
@@ -149,8 +148,8 @@ def _together(work: UnitOfWork, apply: Callable[[_Written], Sequence[CaseOutcome
 def _begin_all(work: UnitOfWork, board: _Board, readings: Sequence[Reading]) -> list[CaseOutcome]:
     """Make the tickets of new cases: all at once, or one by one where one of them is refused."""
     fresh = [reading for reading in readings if board.cases[reading.case.case_id]["ticket_id"] is None]
-    # Another run made the ticket while this one waited for the case, of what it had read itself.
-    outcomes = [_overtaken(reading, None) for reading in readings if reading not in fresh]
+    # Another run made the ticket while this one waited for the case: there is nothing left to do.
+    outcomes = [_unchanged(reading) for reading in readings if reading not in fresh]
     if not fresh:
         return outcomes
     try:
@@ -192,7 +191,7 @@ def _change(work: UnitOfWork, board: _Board, reading: Reading, written: _Written
     case, row = reading.case, board.cases[reading.case.case_id]
     ticket = board.ticket_of(case.case_id)
     if ticket is None or is_overtaken(reading.read_at, row["pushed_at"], row["read_at"]):
-        return [_overtaken(reading, row["ticket_id"])]
+        return [_unchanged(reading, row["ticket_id"])]
     if row["details_hash"] == case.details_hash() and ticket["id"] not in board.in_conflict:
         written.cases.append(_case_row(reading, ticket["id"], None))
         return [_unchanged(reading, ticket["id"])]
@@ -219,14 +218,9 @@ def _changed(case: Case, ticket_id: UUID, decision: Decision) -> CaseOutcome:
     )
 
 
-def _unchanged(reading: Reading, ticket_id: UUID) -> CaseOutcome:
+def _unchanged(reading: Reading, ticket_id: UUID | None = None) -> CaseOutcome:
     case = reading.case
     return CaseOutcome(case_id=case.case_id, outcome=Outcome.UNCHANGED, ticket_id=ticket_id, told=case.told())
-
-
-def _overtaken(reading: Reading, ticket_id: UUID | None) -> CaseOutcome:
-    case_id, told = reading.case.case_id, reading.case.told()
-    return CaseOutcome(case_id=case_id, outcome=Outcome.UNCHANGED, overtaken=True, ticket_id=ticket_id, told=told)
 
 
 def _pair(row: Mapping[str, Any], what: str) -> tuple[str, datetime] | None:

@@ -105,9 +105,7 @@ def decide(row: Mapping[str, Any], notes: Sequence[Note], *, queue: str | None) 
     `queue` is the record id of our queue there, to which a case goes back that nobody of ours works on any more.
     """
     free = row["blocked_reason"] is None
-    # What was sent, and nobody saw arrive, may stand there or not: only looking there tells.
-    says = None if row["sending"] else row["their_status"]
-    owes_status = free and row["may_owe_status"] and not agrees(row["status"], says)
+    owes_status = free and row["may_owe_status"] and not agrees(row["status"], row["their_status"])
     assigns = free and row["owes_assignment"]
     wanted = row["wanted_assignee"]
     return Outbound(

@@ -30,8 +30,6 @@ BEGINNING = (Status.OPEN, Status.ASSIGNED, Status.IN_PROGRESS, Status.PENDING_QA
 
 # As far as the clocks of two machines may be apart.
 CLOCKS_APART = timedelta(seconds=5)
-# After how long a reading is believed that takes the place of one that was overtaken.
-READ_AGAIN_AFTER = CLOCKS_APART + timedelta(seconds=1)
 
 MOVED_HERE = "moved here and there since both sides agreed"
 CHANGED_HERE = "changed here and there since both sides agreed"
