@@ -72,8 +72,7 @@ where id = :report_id
 for no key update;
 
 -- name: show_report(report_id)^
--- Reads a report as the API shows it. A report whose job ended without it, cancelled or given up, shows as failed, also
--- when the job is pruned; but one that waits for somebody's word needs its job no more.
+-- Reads a report as the API shows it. A report whose job ended without it shows as failed.
 select
     r.id,
     r.report_uid,
@@ -111,24 +110,7 @@ select
 from weekly_reports as r
 left join users as uploader on r.created_by = uploader.id
 left join jobs as job on job.id = coalesce(r.import_job_id, r.preview_job_id)
-left join lateral (
-    select
-        'JOB_' || upper(coalesce(job.state, 'pruned')) as code,
-        case
-            when job.id is null then 'Its job ended: upload the file again'
-            else coalesce(job.error_message, job.cancel_reason)
-        end as message
-    where
-        r.status in ('pending', 'processing')
-        and (
-            job.state in ('discarded', 'cancelled')
-            or (
-                job.id is null
-                and coalesce(r.import_job_id, r.preview_job_id) is not null
-                and (r.phase <> 'previewed' or r.import_job_id is not null)
-            )
-        )
-) as ended on true
+left join weekly_report_ends as ended on ended.report_id = r.id
 where r.id = :report_id;
 
 -- name: list_reports(statuses, week_number, year, imported_by, imported_after, imported_before, after_at, after_id, row_limit)
@@ -165,25 +147,7 @@ from (
         r.imported_by
     from weekly_reports as r
     left join users as uploader on r.created_by = uploader.id
-    left join jobs as job on job.id = coalesce(r.import_job_id, r.preview_job_id)
-    left join lateral (
-        select
-            'JOB_' || upper(coalesce(job.state, 'pruned')) as code,
-            case
-                when job.id is null then 'Its job ended: upload the file again'
-                else coalesce(job.error_message, job.cancel_reason)
-            end as message
-        where
-            r.status in ('pending', 'processing')
-            and (
-                job.state in ('discarded', 'cancelled')
-                or (
-                    job.id is null
-                    and coalesce(r.import_job_id, r.preview_job_id) is not null
-                    and (r.phase <> 'previewed' or r.import_job_id is not null)
-                )
-            )
-    ) as ended on true
+    left join weekly_report_ends as ended on ended.report_id = r.id
     where
         (:week_number::integer is null or r.week_number = :week_number::integer)
         and (:year::integer is null or r.year = :year::integer)
@@ -210,25 +174,12 @@ select
     max(shown.imported_at) as last_import_date
 from (
     select
-        coalesce(ended.status, r.status) as status,
+        case when ended.code is null then r.status else 'failed' end as status,
         r.created_count + r.updated_count as imported,
         r.import_started_at,
         r.imported_at
     from weekly_reports as r
-    left join jobs as job on job.id = coalesce(r.import_job_id, r.preview_job_id)
-    left join lateral (
-        select 'failed' as status
-        where
-            r.status in ('pending', 'processing')
-            and (
-                job.state in ('discarded', 'cancelled')
-                or (
-                    job.id is null
-                    and coalesce(r.import_job_id, r.preview_job_id) is not null
-                    and (r.phase <> 'previewed' or r.import_job_id is not null)
-                )
-            )
-    ) as ended on true
+    left join weekly_report_ends as ended on ended.report_id = r.id
     where
         (:week_number::integer is null or r.week_number = :week_number::integer)
         and (:year::integer is null or r.year = :year::integer)
