@@ -24,9 +24,12 @@ CHECKED_FIELDS = frozenset({"dr_number", "pole_number", "pon_number", "zone_id",
 _VERSION_STEP = timedelta(milliseconds=1)
 
 
-def difference(ticket: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the new values that differ from what the ticket has; line ends alone are no difference."""
-    return {field: value for field, value in values.items() if plain_lines(ticket[field]) != plain_lines(value)}
+def difference(row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the given values that differ from what a row of the ticket, or of a part of it, has.
+
+    Line ends alone are no difference.
+    """
+    return {field: value for field, value in given.items() if plain_lines(row[field]) != plain_lines(value)}
 
 
 def target_status(current: str, requested: str | None, given: Mapping[str, Any]) -> str:

@@ -10,11 +10,11 @@ from flask import Response, redirect, render_template, url_for
 from admin_api.auth import requires
 from admin_api.console.charts import Chart, bars
 from admin_api.console.pages import ConsolePages, may
-from admin_api.console.wording import LOCAL
 from admin_api.context import actor, now, platform
 from jobs import attention, statistics, views
 from jobs.attention import SEES, SEES_JOBS
 from jobs.ledger import STATES
+from runtime.clock import local_time
 from sql.database import Connection
 from ticketing.dashboard import figures, health
 from ticketing.dashboard.rules import Days
@@ -85,7 +85,7 @@ def day_of(hours: list[dict[str, Any]]) -> Chart:
     # A day on which nothing ended is told in words.
     shown = hours if any(hour["outcomes"] for hour in hours) else []
     return _drawn(
-        tuple(f"{hour['began'].astimezone(LOCAL):%H}:00" for hour in shown),
+        tuple(f"{local_time(hour['began']):%H}:00" for hour in shown),
         tuple(
             tuple(sum(hour["outcomes"].get(outcome, 0) for outcome in outcomes) for hour in shown)
             for outcomes in OUTCOMES.values()

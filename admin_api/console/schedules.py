@@ -14,9 +14,9 @@ from admin_api.auth import requires
 from admin_api.console.forms import form_of
 from admin_api.console.jobs import ReasonForm
 from admin_api.console.pages import ConsolePages, back_to_list, done
-from admin_api.console.wording import LOCAL
 from admin_api.context import now, platform, unit_of_work
 from jobs import operations, views
+from runtime.clock import BUSINESS_ZONE
 
 pages = ConsolePages("schedules")
 
@@ -27,7 +27,7 @@ def _as_local(value: Any) -> Any:
         read = datetime.fromisoformat(str(value))
     except ValueError:
         return value
-    return read if read.tzinfo else read.replace(tzinfo=LOCAL)
+    return read if read.tzinfo else read.replace(tzinfo=BUSINESS_ZONE)
 
 
 class PauseForm(PauseScheduleBody):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from flask import Flask
 from markupsafe import Markup, escape
@@ -13,7 +12,6 @@ from markupsafe import Markup, escape
 from admin_api import context
 from runtime.clock import local_time
 
-LOCAL = ZoneInfo("Africa/Johannesburg")
 NOTHING = "\N{EN DASH}"
 # What a plain reading of the name would get wrong.
 _SPELT = {

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from ticketing.errors import Forbidden
 from ticketing.notes.requests import NewNote, NoteChanges
-from ticketing.notes.rules import CHANGEABLE, MAY_WRITE, difference, require_may_change, require_may_write
+from ticketing.notes.rules import CHANGEABLE, MAY_WRITE, require_may_change, require_may_write
 from ticketing.people import ROLES, Actor, Role
+from ticketing.ticket_changes import difference
 
 ME = uuid4()
 

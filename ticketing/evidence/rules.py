@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from runtime.clock import BUSINESS_ZONE
+from runtime.clock import local_time
 from runtime.settings import Settings
 from ticketing.evidence.fingerprints import FARTHEST
 from ticketing.vocabulary import InspectionStatus
@@ -258,9 +258,4 @@ def _out_of_order(taken: datetime, facts: Facts) -> int | None:
 
 
 def _told(moment: datetime) -> str:
-    """Tell a moment in local time; one whose local time lies beyond the calendar as it is."""
-    try:
-        shown = moment.astimezone(BUSINESS_ZONE)
-    except OverflowError:
-        shown = moment
-    return shown.strftime("%Y-%m-%d %H:%M")
+    return local_time(moment).strftime("%Y-%m-%d %H:%M")

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ticketing.errors import Forbidden
-from ticketing.input_text import plain_lines
 from ticketing.people import Actor, Role
 from ticketing.vocabulary import NoteType
 
@@ -43,8 +42,3 @@ def may_change(actor: Actor, note: Mapping[str, Any]) -> bool:
 def is_author(actor: Actor, note: Mapping[str, Any]) -> bool:
     """Whether the actor wrote the note; what a program wrote for no person is nobody's."""
     return note["created_by"] is not None and note["created_by"] == actor.user_id
-
-
-def difference(note: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the given fields that differ from what the note has; line ends alone are no difference."""
-    return {field: value for field, value in given.items() if plain_lines(note[field]) != plain_lines(value)}

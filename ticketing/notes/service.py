@@ -11,10 +11,10 @@ from ticketing.errors import StaleWrite
 from ticketing.events import UnitOfWork
 from ticketing.notes import events
 from ticketing.notes.requests import NewNote, NoteChanges
-from ticketing.notes.rules import CHANGEABLE, difference, require_may_change, require_may_write
+from ticketing.notes.rules import CHANGEABLE, require_may_change, require_may_write
 from ticketing.notes.views import no_such_note, read_note
 from ticketing.people import acting_user
-from ticketing.ticket_changes import next_version, version
+from ticketing.ticket_changes import difference, next_version, version
 from ticketing.ticket_locks import lock_ticket
 
 

@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 from ticketing.errors import ConditionNotMet, Forbidden, InvalidInput
-from ticketing.input_text import plain_lines
 from ticketing.people import Actor, Role
 from ticketing.status import Missing
 from ticketing.ticket_access import SITE_STATUSES, WORKS_ON_SITE
+from ticketing.ticket_changes import difference
 from ticketing.verification_steps import STEPS, Step
 from ticketing.vocabulary import TERMINAL_STATUSES, Status
 
@@ -70,7 +70,7 @@ def changes_of(row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
 
     Line ends alone are no difference. Another photo is one that nobody has verified, unless the same request says so.
     """
-    changed = {name: value for name, value in given.items() if plain_lines(row[name]) != plain_lines(value)}
+    changed = difference(row, given)
     if "photo_url" in changed and row["photo_verified"] and "photo_verified" not in given:
         changed["photo_verified"] = False
     return changed
