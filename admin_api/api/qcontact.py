@@ -299,7 +299,8 @@ def _told(row: Any) -> tuple[dict[str, Any], str]:
     ended = row["state"] in ENDED
     outcome = qcontact_requests.result_of(platform(), [row], SyncRequest(sync_direction="inbound")) if ended else {}
     summary = outcome.get("summary")
-    failed = row["state"] in {"discarded", "cancelled"}
+    unread = qcontact_requests.why_unread(row)
+    failed = unread is not None or row["state"] in {"discarded", "cancelled"}
     partly = bool(summary and summary["total_failed"])
     result = ("failed" if failed else "partial" if partly else "success") if ended else None
     said = {
@@ -315,7 +316,7 @@ def _told(row: Any) -> tuple[dict[str, Any], str]:
         "completed_at": row["finished_at"],
         "duration_seconds": (row["finished_at"] - row["created_at"]).total_seconds() if ended else None,
         "summary": summary,
-        "error_message": row["error_message"] if failed else None,
+        "error_message": (row["error_message"] or unread) if failed else None,
         "error_code": "SYNC_ERROR" if failed else None,
     }
     return data, said[result]

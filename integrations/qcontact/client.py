@@ -53,17 +53,22 @@ class QContactClient:
         """Ask who we are: succeeds when the service is well and we are signed in. Raises OutsideError."""
         self._transport.read(self._session, "me")
 
-    def list_cases(self, *, page: int, items: int = 50, status: str | None = None) -> CasePage:
-        """Read one page (1 is the first) of the cases assigned to the partner's queue, optionally of one status.
-
-        Statuses are compared by the service in its own words. Raises NotSetUp without a queue, and OutsideError.
-        """
+    def require_queue(self) -> str:
+        """Return the record id of the queue whose cases are listed. Raises NotSetUp without one."""
         if self._queue is None:
             raise NotSetUp(
                 "qcontact",
                 "Set FIBREFLOW_QCONTACT_QUEUE to the record id of the user to whom the partner's cases are assigned",
             )
-        params = {"sort": "", "page": str(page), "items": str(items), "filters": _filters(self._queue, status)}
+        return self._queue
+
+    def list_cases(self, *, page: int, items: int = 50, status: str | None = None) -> CasePage:
+        """Read one page (1 is the first) of the cases assigned to the partner's queue, optionally of one status.
+
+        Statuses are compared by the service in its own words. Raises NotSetUp without a queue, and OutsideError.
+        """
+        filters = _filters(self.require_queue(), status)
+        params = {"sort": "", "page": str(page), "items": str(items), "filters": filters}
         found = wire.read_page(self._transport.read(self._session, CASES, params), page, items)
         if found is None:
             raise ServerFailed("qcontact", "QContact's answer is no list of cases")

@@ -120,7 +120,7 @@ def _overwritten_status(calls: Calls, outbound: Outbound, replies: Sequence[Wire
     for event in events:
         for field, was, became in event.changes:
             if field.lower() == "status" and same_word(became, sent):
-                return was if was is not None and outbound.is_news(was) else None
+                return was if outbound.replaced_news(was) else None
     return None
 
 

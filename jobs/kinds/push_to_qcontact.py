@@ -26,12 +26,11 @@ from ticketing.qcontact_sync.events import QContactConflictResolved
 from ticketing.qcontact_sync.inbound import apply_case
 from ticketing.qcontact_sync.outbound import CLOSED_THERE, GONE_THERE, Note, Outbound
 from ticketing.qcontact_sync.pushes import Arrived
-from ticketing.qcontact_sync.rules import CLOCKS_APART
+from ticketing.qcontact_sync.rules import BELIEVED_AFTER
 from ticketing.ticket_events import TicketAssigned, TicketStatusChanged
 from ticketing.vocabulary import SyncDirection, SyncStatus, SyncType
 
 NOTHING = "there is nothing to tell"
-MARGIN = timedelta(seconds=1)
 
 
 class PushToQContact(JobArgs):
@@ -108,11 +107,11 @@ def _settle(job: JobContext, outbound: Outbound, found: Arrived | ClosedThere | 
         _log(job.work, outbound, job.now - began, error=("QCONTACT_CASE_CLOSED", CLOSED_THERE))
         return done({"pushed": False, "reason": CLOSED_THERE})
     with job.step() as work:
+        pushes.leave_unsent(work, outbound)
         applied = apply_case(work, reading)
     if applied.outcome == CaseOutcome.FAILED:
         raise Discard(f"An agent moved the case and that could not be applied here: {applied.error}")
-    # A reading that began too soon after a write is not believed; the next one is.
-    wait = CLOCKS_APART + MARGIN if applied.outcome == CaseOutcome.UNCHANGED else timedelta(0)
+    wait = BELIEVED_AFTER if applied.overtaken else timedelta(0)
     return snooze(job.now + wait, "an agent moved the case meanwhile: that comes first")
 
 

@@ -75,21 +75,24 @@ def follow(platform: Platform, job_ids: Sequence[UUID], seconds: float) -> list[
 def result_of(platform: Platform, rows: Sequence[Mapping[str, Any]], asked: SyncRequest) -> dict[str, Any]:
     """Return what the jobs of a sync did, in the shape of the wire contract (`sync_result` and `summary`).
 
-    What is not written back says so: nothing counts as synced that was not sent.
+    What is not read or not written back says so: nothing counts as synced that was not.
     """
     began = min((row["created_at"] for row in rows), default=platform.clock.now())
     ended = max((row["finished_at"] for row in rows if row["finished_at"]), default=None if rows else began)
     with platform.read() as connection:
         found = [runs.find_of_job(connection, row["id"]) for row in rows]
         done = [run for run in found if run is not None]
-        failures = [failure for run in done for failure in runs.list_failures(connection, run["id"])]
+        errors = [_error(failure) for run in done for failure in runs.list_failures(connection, run["id"])]
         outbound = figures.outbound_since(connection, began)
     directions = asked.directions()
     inbound_stats = _inbound([runs.summary(run) for run in done])
     outbound_stats = _outbound(outbound if SyncDirection.OUTBOUND in directions else {})
-    errors = [_error(failure) for failure in failures] + [_job_error(row) for row in rows if row["state"] in _FAILED]
+    errors += [_job_error(row) for row in rows if row["state"] in _FAILED]
+    # What was not there has a run that tells of it.
+    unread = [why_unread(row) for row, run in zip(rows, found, strict=True) if run is None]
+    errors += [_unread(why, began) for why in dict.fromkeys(unread) if why]
     why = why_off(platform.settings) if SyncDirection.OUTBOUND in directions else None
-    errors += [_unavailable(why, began)] if why else []
+    errors += [_unwritten(why, began)] if why else []
     result = _totals(inbound_stats, outbound_stats) | {
         "started_at": began,
         "completed_at": ended,
@@ -99,6 +102,12 @@ def result_of(platform: Platform, rows: Sequence[Mapping[str, Any]], asked: Sync
         "errors": errors,
     }
     return {"sync_result": result, "summary": _summary(result, directions)}
+
+
+def why_unread(row: Mapping[str, Any]) -> str | None:
+    """Return why a job that ended read nothing, as where QContact is not set up; None for every other job."""
+    result = row["result"] or {}
+    return str(result["reason"]) if result.get("synced") is False else None
 
 
 _FAILED = frozenset({"discarded", "cancelled"})
@@ -168,13 +177,21 @@ def _job_error(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _unavailable(why: str, at: datetime) -> dict[str, Any]:
+def _unread(why: str, at: datetime) -> dict[str, Any]:
+    return _unavailable("INBOUND_UNAVAILABLE", "full_sync", f"Nothing was read: {why}", at)
+
+
+def _unwritten(why: str, at: datetime) -> dict[str, Any]:
+    return _unavailable("OUTBOUND_UNAVAILABLE", "status_update", f"Nothing was written back: {why}", at)
+
+
+def _unavailable(code: str, sync_type: str, message: str, at: datetime) -> dict[str, Any]:
     return {
         "ticket_id": None,
         "qcontact_ticket_id": None,
-        "sync_type": "status_update",
-        "error_message": f"Nothing was written back: {why}",
-        "error_code": "OUTBOUND_UNAVAILABLE",
+        "sync_type": sync_type,
+        "error_message": message,
+        "error_code": code,
         "timestamp": at,
         "recoverable": False,
     }

@@ -3,13 +3,15 @@
 Details are read by several threads while batches that arrived are applied, each in a step of its own: no transaction
 waits for a call. What was applied is saved with the step, so a later attempt goes on where a killed one stopped. Rows
 move between the pages during a walk, so a full sync walks twice, as does one that saw fewer cases than the list counts.
-A case that the list does not show any more is looked up: its absence alone says nothing about it.
+A case that the list does not show any more is looked up: its absence alone says nothing about it. What was read too
+soon after a write of ours counts as unchanged and its row stays news, so that the next sync reads it again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 from pydantic_core import to_json
 
@@ -18,7 +20,7 @@ from integrations.qcontact.client import QContactClient
 from integrations.qcontact.mapping import to_case
 from integrations.qcontact.wire import WireCase
 from jobs.context import JobContext
-from jobs.outcomes import Outcome, PutOff, done
+from jobs.outcomes import Outcome, PutOff, done, snooze
 from jobs.outside import Breaker, calling
 from jobs.procedures.qcontact_reading import Reader, Walk
 from jobs.work import Work
@@ -27,6 +29,7 @@ from ticketing.qcontact_sync.cases import CaseOutcome, Reading
 from ticketing.qcontact_sync.cases import Outcome as Became
 from ticketing.qcontact_sync.inbound import apply_all, log_failures
 from ticketing.qcontact_sync.picking import Row, pick
+from ticketing.qcontact_sync.rules import BELIEVED_AFTER
 
 BATCH = 25
 GONE = "the case does not exist there any more"
@@ -36,6 +39,8 @@ def sync(job: JobContext, scope: runs.Scope) -> Outcome:
     """Read the CRM's cases and apply them; the result is the run's summary, or why nothing was read."""
     try:
         client = job.platform.outside.qcontact
+        # Before the run begins: one that read no list would be taken for a reading of it.
+        client.require_queue()
         with calling(job, "qcontact") as breaker:
             syncing = Syncing(job, client, breaker, scope)
             syncing.read_list()
@@ -53,15 +58,27 @@ def sync_one(job: JobContext, case_id: str) -> Outcome:
             case = to_case(job.platform.outside.qcontact.get_case(case_id))
     except NotSetUp as error:
         return done({"synced": False, "reason": error.message})
-    except NotThere:
-        listing.note_missing(job.work, [case_id])
-        log_failures(job.work, [_failure(case_id, NotThere("qcontact", GONE))], run_id=None)
-        return done({"synced": False, "case_id": case_id, "reason": GONE})
+    except NotThere as error:
+        return _gone(job, case_id, error)
     run_id = runs.begin(job.work, job.id, "one")
     [applied] = apply_all(job.work, [Reading(case, began)], run_id=run_id)
-    runs.add(job.work, run_id, [applied.outcome])
-    runs.finish(job.work, run_id)
+    if applied.overtaken:
+        return snooze(job.now + BELIEVED_AFTER, "the case was written to a moment ago: it is read again after that")
+    _end_one(job, run_id, applied)
     return done({"synced": True, "case_id": case_id, "outcome": applied.outcome.value, "error": applied.error})
+
+
+def _gone(job: JobContext, case_id: str, error: NotThere) -> Outcome:
+    failure, run_id = _failure(case_id, error), runs.begin(job.work, job.id, "one")
+    listing.note_missing(job.work, [case_id])
+    log_failures(job.work, [failure], run_id=run_id)
+    _end_one(job, run_id, failure)
+    return done({"synced": False, "case_id": case_id, "reason": GONE})
+
+
+def _end_one(job: JobContext, run_id: UUID, outcome: CaseOutcome) -> None:
+    runs.add(job.work, run_id, [outcome.outcome])
+    runs.finish(job.work, run_id)
 
 
 class Syncing:
@@ -73,6 +90,7 @@ class Syncing:
         self._reader = Reader(client, breaker, job.settings.qcontact_connections)
         self._everything = scope == "full"
         self._settled: set[str] = set(job.saved.get("settled", ()))
+        self._overtaken: set[str] = set(job.saved.get("overtaken", ()))
         self._hashes: dict[str, str] = {}
         self._total = 0
         self._list_is_whole = True
@@ -96,7 +114,7 @@ class Syncing:
         absent = [case_id for case_id in gone if case_id not in self._settled]
         self._read_and_apply(absent)
         with self._job.step() as work:
-            listing.note_missing(work, gone)
+            listing.note_missing(work, [case_id for case_id in gone if case_id not in self._overtaken])
 
     def finish(self) -> dict[str, Any]:
         """End the run in the job's final unit of work; returns its summary."""
@@ -146,8 +164,9 @@ class Syncing:
         with self._job.step() as work:
             outcomes = apply_all(work, readings, run_id=self._run_id, tell_unchanged=self._everything)
             log_failures(work, failures, run_id=self._run_id)
-            applied = [outcome.case_id for outcome in outcomes if outcome.outcome != Became.FAILED]
-            listing.note_seen(work, {one: self._hashes[one] for one in applied if one in self._hashes})
+            known = [one.case_id for one in outcomes if one.outcome != Became.FAILED and not one.overtaken]
+            listing.note_seen(work, {one: self._hashes[one] for one in known if one in self._hashes})
+            self._overtaken.update(one.case_id for one in outcomes if one.overtaken)
             runs.add(work, self._run_id, runs.outcomes_of([*outcomes, *failures]))
             self._save(work, [outcome.case_id for outcome in (*outcomes, *failures)])
 
@@ -161,7 +180,7 @@ class Syncing:
 
     def _save(self, work: Work, case_ids: Iterable[str]) -> None:
         self._settled.update(case_ids)
-        self._job.save(work, {"settled": sorted(self._settled)})
+        self._job.save(work, {"settled": sorted(self._settled), "overtaken": sorted(self._overtaken)})
         self._job.progress(len(self._settled), max(self._total, len(self._settled)), phase="applying")
 
 

@@ -189,6 +189,8 @@ set
     their_updated_at = coalesce(c.their_updated_at, k.their_updated_at),
     read_at = c.read_at,
     details_hash = decode(c.details_hash, 'hex'),
+    -- A row of the list that was seen with other details tells nothing of these.
+    row_hash = case when k.details_hash = decode(c.details_hash, 'hex') then k.row_hash end,
     agreed_status = coalesce(c.agreed_status, k.agreed_status),
     agreed_at = case when c.agreed_status is null then k.agreed_at else c.read_at end,
     updated_at = :now::timestamptz

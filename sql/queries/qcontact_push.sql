@@ -15,22 +15,36 @@ where
 
 -- name: list_due(after, agreeing, row_limit)
 -- Reads the next tickets, by id, that have something to tell the CRM.
-select ticket_id
-from qcontact_outbound
-where
-    ticket_id > :after::uuid
-    and blocked_reason is null
-    and (owes_note or owes_assignment or (may_owe_status and not says = any(:agreeing::text[])))
-order by ticket_id
+select due.ticket_id
+from qcontact_may_owe as candidate
+cross join lateral (
+    -- One for a ticket: the limit keeps the planner from asking it of every case first.
+    select o.ticket_id
+    from qcontact_outbound as o
+    where
+        o.ticket_id = candidate.ticket_id
+        and o.blocked_reason is null
+        and (o.owes_note or o.owes_assignment or (o.may_owe_status and not o.says = any(:agreeing::text[])))
+    limit 1
+) as due
+where candidate.ticket_id > :after::uuid
+order by candidate.ticket_id
 limit :row_limit::bigint;
 
 -- name: count_due(agreeing)$
 -- Counts the tickets that have something to tell the CRM.
 select count(*)
-from qcontact_outbound
-where
-    blocked_reason is null
-    and (owes_note or owes_assignment or (may_owe_status and not says = any(:agreeing::text[])));
+from qcontact_may_owe as candidate
+cross join lateral (
+    -- One for a ticket: the limit keeps the planner from asking it of every case first.
+    select o.ticket_id
+    from qcontact_outbound as o
+    where
+        o.ticket_id = candidate.ticket_id
+        and o.blocked_reason is null
+        and (o.owes_note or o.owes_assignment or (o.may_owe_status and not o.says = any(:agreeing::text[])))
+    limit 1
+) as due;
 
 -- name: get_outbound(ticket_id)^
 -- Reads what a ticket would say to its case now, and what the case said last.
@@ -41,6 +55,7 @@ select
     their_status,
     their_assigned_to,
     sending,
+    sending_over,
     pushed_assigned_to,
     blocked_reason,
     wanted_assignee,
@@ -73,7 +88,9 @@ order by n.created_at, n.id;
 -- Writes down what is about to be sent, before it is: a status, and notes.
 with sent as (
     update qcontact_cases
-    set sending = array_append(array_remove(sending, :status::text), :status::text)
+    set
+        sending = array_append(array_remove(sending, :status::text), :status::text),
+        sending_over = case when sending = '{}' then their_status else sending_over end
     where ticket_id = :ticket_id::uuid and :status::text is not null
 )
 
@@ -94,7 +111,8 @@ set how = :how::text, pushed_at = :now::timestamptz
 where note_id = any(:note_ids::uuid[]) and pushed_at is null;
 
 -- name: end_push(ticket_id, ours, written, read_status, assigned, assigned_to, unassigned, their_updated_at, now)!
--- Writes down that a push ended: what both sides agree on now, and what was read there last. Null parts stay.
+-- Writes down that a push ended: what both sides agree on now, and what was read there last. Null parts stay. What was
+-- read before a status was written is no measure of news any more: said again, it is an agent's word.
 update qcontact_cases
 set
     agreed_status = case when :written::text is null then agreed_status else :ours::text end,
@@ -109,10 +127,19 @@ set
     end,
     their_assigned_to = coalesce(:assigned_to::text, their_assigned_to),
     their_updated_at = coalesce(:their_updated_at::timestamptz, their_updated_at),
+    details_hash = case when :written::text is null then details_hash end,
+    row_hash = case when :written::text is null then row_hash end,
     sending = '{}',
+    sending_over = null,
     push_blocked_reason = null,
     push_blocked_at = null,
     updated_at = :now::timestamptz
+where ticket_id = :ticket_id::uuid;
+
+-- name: leave_unsent(ticket_id, now)!
+-- Writes down that nothing of ours is on its way to a case, because an agent's word was found there.
+update qcontact_cases
+set sending = '{}', sending_over = null, updated_at = :now::timestamptz
 where ticket_id = :ticket_id::uuid;
 
 -- name: block_push(ticket_id, reason, read_status, now)!
@@ -123,5 +150,6 @@ set
     push_blocked_at = :now::timestamptz,
     their_status = coalesce(:read_status::text, their_status),
     sending = '{}',
+    sending_over = null,
     updated_at = :now::timestamptz
 where ticket_id = :ticket_id::uuid;

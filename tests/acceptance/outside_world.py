@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -107,6 +109,24 @@ def kill_amid(it: System, workers: subprocess.Popen[bytes], how_far: Callable[[]
             process.send_signal(signal.SIGKILL)
             killed += 1
     return killed
+
+
+@contextmanager
+def meanwhile(act: Callable[[], object], every: float) -> Iterator[None]:
+    """Do something every so many seconds as long as the body runs; what fails there fails here."""
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(every):
+            act()
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(go_on)
+        try:
+            yield
+        finally:
+            over.set()
+    running.result()
 
 
 def let_time_pass(it: System) -> None:

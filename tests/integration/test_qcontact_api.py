@@ -124,6 +124,42 @@ class TestStarting:
         assert result["outbound_stats"]["total_processed"] == 0
         assert [error["error_code"] for error in result["errors"]] == ["OUTBOUND_UNAVAILABLE"]
 
+    @pytest.mark.usefixtures("worker")
+    def test_a_case_that_is_gone_is_an_error_of_the_sync(self, client: FlaskClient, connection: Connection) -> None:
+        ticket_id = str(make_conflict(connection)["ticket_id"])
+        asked = {"sync_direction": "inbound", "ticket_ids": [ticket_id]}
+        result = client.post(SYNC, json=asked).get_json()["data"]["sync_result"]
+        assert (result["total_failed"], result["success_rate"]) == (1, 0.0)
+        [error] = result["errors"]
+        assert (error["qcontact_ticket_id"], error["error_code"]) == ("21934500001", "OUTSIDE_NOT_THERE")
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("missing", ["qcontact_url", "qcontact_queue"])
+class TestWithoutASetup:
+    @pytest.fixture
+    def settings(self, settings: Settings, missing: str) -> Settings:
+        return settings.model_copy(update={missing: None})
+
+    def test_that_nothing_could_be_read_is_an_error_of_the_sync(self, client: FlaskClient, missing: str) -> None:
+        answer = client.post(SYNC, json={"sync_direction": "inbound"})
+        [error] = answer.get_json()["data"]["sync_result"]["errors"]
+        assert (answer.status_code, error["error_code"]) == (200, "INBOUND_UNAVAILABLE")
+        assert (error["sync_type"], error["recoverable"]) == ("full_sync", False)
+        assert f"FIBREFLOW_{missing.upper()}" in error["error_message"]
+
+    def test_the_cron_is_told_that_it_failed_and_why(self, client: FlaskClient, missing: str) -> None:
+        answer = client.post(CRON, headers=SECRET)
+        body = answer.get_json()
+        assert (answer.status_code, body["success"], body["data"]["status"]) == (200, True, "failed")
+        assert f"FIBREFLOW_{missing.upper()}" in body["data"]["error_message"]
+        assert (body["data"]["error_code"], "failed" in body["message"]) == ("SYNC_ERROR", True)
+
+    def test_what_never_ran_is_neither_healthy_news_nor_a_fault(self, client: FlaskClient) -> None:
+        client.post(CRON, headers=SECRET)
+        data = client.get(f"{SYNC}/status").get_json()["data"]
+        assert (data["is_healthy"], data["last_sync_at"], data["read_until"]) == (True, None, None)
+
 
 class TestLooking:
     def test_how_the_sync_does(self, client: FlaskClient, connection: Connection) -> None:

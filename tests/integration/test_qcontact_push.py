@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 import pytest
 
-from integrations.qcontact.client import QContactClient
-from integrations.qcontact.mapping import to_case
-from integrations.qcontact.sandbox.samples import NewCase
-from integrations.qcontact.wire import WireCase
-from jobs.kinds.sync_unpushed_tickets import sync_unpushed_tickets
 from runtime.settings import Settings
 from tests.clocks import FixedClock
-from tests.factories import Row, insert, make_ticket, make_user
-from tests.factories.tickets import make_actor
+from tests.factories import insert, make_ticket, make_user
+from tests.qcontact_desk import LATER, Desk, die, meanwhile
 from tests.races import wait_until_somebody_waits
-from tests.running import run_jobs
 from ticketing import tickets
 from ticketing.notes import service as notes
-from ticketing.notes.requests import NewNote, NoteChanges
-from ticketing.people import SYSTEM, Actor
+from ticketing.notes.requests import NoteChanges
 from ticketing.qcontact_sync import conflicts, pushes
-from ticketing.qcontact_sync.cases import Reading
 from ticketing.qcontact_sync.conflicts import OVERWRITTEN, Choice
-from ticketing.qcontact_sync.inbound import apply_case
 from ticketing.qcontact_sync.statuses import agrees
 from ticketing.ticket_input import TicketChanges
 
 if TYPE_CHECKING:
     from integrations.qcontact.sandbox import QContactSandbox
-    from integrations.qcontact.sandbox.records import Case
-    from integrations.sandboxes.journal import Entry
     from jobs.platform import Platform
-
-LATER = timedelta(seconds=30)
 
 
 @pytest.fixture
@@ -50,87 +34,6 @@ def clock(frozen_clock: FixedClock) -> FixedClock:
 def settings(settings: Settings, qcontact_sandbox: QContactSandbox) -> Settings:
     values = {**qcontact_sandbox.settings_values, "breaker_failures": 100}
     return Settings.model_validate(settings.model_dump() | values)
-
-
-class Desk:
-    """A ticket of the CRM with its case, and what a test does to both."""
-
-    def __init__(self, platform: Platform, sandbox: QContactSandbox, clock: FixedClock) -> None:
-        self.platform, self.sandbox, self.clock = platform, sandbox, clock
-        self.case: Case = sandbox.add_case(NewCase(label="Link Light FT900123", description="No light"))
-        with platform.read() as connection:
-            self.actor: Actor = make_actor(connection, "admin", "manager")
-        self.read_in()
-        with platform.read() as connection:
-            row = connection.execute(
-                "select ticket_id from qcontact_cases where case_id = %s", [str(self.case.id)]
-            ).fetchone()
-        assert row is not None
-        self.ticket_id: UUID = row["ticket_id"]
-
-    def read_in(self) -> str:
-        """Read the case in, as the sync does, a while after whatever was written; return what became of it."""
-        self.clock.advance(LATER)
-        with self.sandbox.lock:
-            wire = WireCase.model_validate(self.sandbox.rendering.detail(self.case))
-        with self.platform.begin(SYSTEM) as work:
-            outcome = apply_case(work, Reading(to_case(wire), work.now))
-        self.clock.advance(LATER)
-        return outcome.outcome.value
-
-    def change(self, **fields: Any) -> None:
-        """Change the ticket as a person does."""
-        with self.platform.begin(self.actor) as work:
-            tickets.update(work, self.ticket_id, TicketChanges.model_validate(fields))
-
-    def say(self, content: str, visibility: str = "public") -> UUID:
-        """Write a note on the ticket."""
-        with self.platform.begin(self.actor) as work:
-            new = NewNote.model_validate({"content": content, "visibility": visibility})
-            return UUID(str(notes.add(work, self.ticket_id, new)["id"]))
-
-    def run(self, tries: int = 1) -> list[Row]:
-        """Run what is available, so many times, waiting between for what was put off."""
-        ran = []
-        for _ in range(tries):
-            ran += [row for row in run_jobs(self.platform) if row["kind"] == "push_to_qcontact"]
-            self.clock.advance(timedelta(hours=1))
-            with self.platform.database.transaction() as connection:
-                connection.execute(
-                    "update jobs set state = 'available' where state in ('scheduled', 'retryable')"
-                    " and kind = 'push_to_qcontact'"
-                )
-        return ran
-
-    def jobs(self) -> list[Row]:
-        """Return the push jobs that there are, oldest first."""
-        return self.rows("select * from jobs where kind = 'push_to_qcontact' order by id")
-
-    def open_conflicts(self) -> list[Row]:
-        """Return what waits for a person."""
-        return self.rows("select * from qcontact_conflicts where status = 'open'")
-
-    def rows(self, query: str) -> list[Row]:
-        """Return the rows of a query."""
-        with self.platform.read() as connection:
-            return connection.execute(query).fetchall()
-
-    def link(self) -> Row:
-        """Return what is kept of the case."""
-        return self.rows("select * from qcontact_cases")[0]
-
-    def writes(self) -> list[dict[str, Any]]:
-        """Return the fields of each PATCH that took effect there, in order."""
-        return [entry.body["fields"] for entry in self.patches() if entry.handled]
-
-    def patches(self) -> list[Entry]:
-        """Return every PATCH that reached the CRM."""
-        return self.sandbox.journal.matching(method="PATCH")
-
-    @property
-    def description(self) -> str:
-        """Return the case's description."""
-        return str(self.case.fields["description"])
 
 
 @pytest.fixture
@@ -251,6 +154,25 @@ class TestStatus:
         assert (desk.case.fields["status"], desk.open_conflicts()) == (ends, [])
         [ticket] = desk.rows("select status from tickets")
         assert agrees(ticket["status"], ends)
+
+    def test_an_agents_return_to_the_status_before_ours_is_noticed(self, desk: Desk) -> None:
+        desk.change(status="in_progress")
+        desk.run()
+        desk.sandbox.edit(desk.case.id, {"status": "Assigned"})
+        assert (desk.read_in(), desk.rows("select status from tickets")) == ("updated", [{"status": "assigned"}])
+        assert desk.writes() == [{"status": "InProgress"}]
+
+    def test_an_agents_return_to_the_status_before_ours_is_not_written_over(self, desk: Desk) -> None:
+        desk.change(status="in_progress")
+        desk.run()
+        desk.sandbox.edit(desk.case.id, {"status": "Assigned"})
+        desk.clock.advance(LATER)
+        desk.change(status="pending_qa")
+        desk.run(3)
+        assert desk.writes() == [{"status": "InProgress"}]
+        [conflict] = desk.open_conflicts()
+        assert (conflict["field"], conflict["ours"], conflict["theirs"]) == ("status", "pending_qa", "assigned")
+        assert desk.link()["sending"] == [], "what was not sent is no word of ours there"
 
     def test_the_timeline_is_no_condition_of_a_write(self, desk: Desk) -> None:
         desk.sandbox.faults.next("forbidden", method="GET", path=f"/api/v2/entities/Case/{desk.case.id}/events")
@@ -383,7 +305,7 @@ class TestClosedThere:
         )
 
     @pytest.mark.parametrize("status", ["Assigned", "Pending"])
-    def test_a_case_that_comes_back_is_read_again(self, desk: Desk, status: str) -> None:
+    def test_a_case_that_comes_back_is_read_and_written_to_again(self, desk: Desk, status: str) -> None:
         desk.sandbox.remove(desk.case.id)
         desk.change(status="in_progress")
         desk.run()
@@ -392,6 +314,11 @@ class TestClosedThere:
         desk.case.fields["status"] = status
         assert desk.read_in() == ("unchanged" if status == "Assigned" else "conflict")
         assert desk.link()["their_status"] == status
+        for conflict in desk.open_conflicts():
+            with desk.platform.begin(desk.actor) as work:
+                conflicts.resolve(work, conflict["id"], "ours")
+        desk.sweep()
+        assert desk.writes() == [{"status": "InProgress"}]
 
 
 class TestUnknownOutcomes:
@@ -421,6 +348,62 @@ class TestUnknownOutcomes:
         assert desk.writes() == [{"status": "InProgress"}, {"status": "InReview"}]
         assert desk.link()["sending"] == []
         assert desk.rows("select 1 from qcontact_conflicts") == []
+
+    def test_a_write_that_was_read_before_its_job_ended_replaced_no_agents_word(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        desk.change(status="in_progress")
+        meanwhile(monkeypatch, "update_case", die)
+        desk.run()
+        assert desk.read_in() == "unchanged"
+        desk.run()
+        assert (desk.writes(), desk.link()["sending"]) == ([{"status": "InProgress"}], [])
+        assert desk.rows("select 1 from qcontact_conflicts") == []
+
+    def test_an_agents_word_that_was_replaced_is_shown_though_ours_was_read_since(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        desk.change(status="in_progress")
+        meanwhile(monkeypatch, "update_case", die)
+        meanwhile(monkeypatch, "get_case", lambda: desk.sandbox.edit(desk.case.id, {"status": "Pending"}))
+        desk.run()
+        desk.read_in()
+        desk.run()
+        [conflict] = desk.open_conflicts()
+        assert (conflict["field"], conflict["theirs"], desk.link()["sending_over"]) == (OVERWRITTEN, "open", None)
+
+    def test_a_move_that_was_undone_while_the_answer_was_lost_is_undone_there(self, desk: Desk) -> None:
+        desk.sandbox.faults.next("cut_after", method="PATCH")
+        desk.change(status="in_progress")
+        desk.run()
+        desk.change(status="assigned")
+        desk.run()
+        assert desk.writes() == [{"status": "InProgress"}, {"status": "Assigned"}]
+        assert desk.link()["sending"] == []
+        desk.read_in()
+        assert (desk.rows("select status from tickets"), desk.open_conflicts()) == ([{"status": "assigned"}], [])
+
+    def test_an_agents_move_to_what_never_arrived_is_news(self, desk: Desk) -> None:
+        desk.sandbox.faults.next("cut_before", method="PATCH")
+        desk.change(status="in_progress")
+        desk.run()
+        desk.change(status="assigned")
+        desk.run()
+        assert (desk.writes(), desk.link()["sending"]) == ([], [])
+        desk.sandbox.edit(desk.case.id, {"status": "InProgress"})
+        assert (desk.read_in(), desk.rows("select status from tickets")) == ("updated", [{"status": "in_progress"}])
+
+    def test_what_may_have_been_written_is_looked_for_at_night(self, desk: Desk) -> None:
+        desk.sandbox.faults.next("cut_after", method="PATCH")
+        desk.change(status="in_progress")
+        desk.run()
+        with desk.platform.database.transaction() as connection:
+            connection.execute("update tickets set status = 'assigned'")
+            connection.execute("delete from jobs where kind = 'push_to_qcontact'")
+        with desk.platform.read() as connection:
+            assert pushes.count_due(connection) == 1
+        desk.sweep()
+        assert (desk.case.fields["status"], desk.link()["sending"]) == ("Assigned", [])
 
     def test_a_job_that_died_after_its_write_does_not_write_again(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
@@ -463,28 +446,8 @@ class TestSweep:
         with desk.platform.database.transaction() as connection:
             connection.execute("update tickets set status = 'in_progress'")
         for _ in range(2):
-            with desk.platform.begin(SYSTEM) as work:
-                work.enqueue(sync_unpushed_tickets)
-            desk.run()
+            desk.sweep()
         assert [job["kind"] for job in desk.jobs()] == ["push_to_qcontact"]
         assert desk.writes() == [{"status": "InProgress"}]
         results = desk.rows("select result from jobs where kind = 'sync_unpushed_tickets' order by id")
         assert [row["result"]["enqueued"] for row in results] == [1, 0]
-
-
-def die() -> None:
-    raise RuntimeError("the worker died")
-
-
-def meanwhile(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], Any]) -> None:
-    """Let something happen once, right after the client's next call of that name took effect."""
-    called: Any = getattr(QContactClient, name)
-    left = [act]
-
-    def call(self: QContactClient, *arguments: Any, **options: Any) -> Any:
-        answer = called(self, *arguments, **options)
-        if left:
-            left.pop()()
-        return answer
-
-    monkeypatch.setattr(QContactClient, name, call)

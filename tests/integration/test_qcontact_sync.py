@@ -226,13 +226,100 @@ def test_one_case_is_read_again_on_a_hint(
     assert connection.execute("select count(*) from tickets").fetchone() == {"count": 1}
 
 
-class TestWithoutASetup:
-    @pytest.fixture
-    def settings(self, settings: Settings) -> Settings:
-        return Settings.model_validate(settings.model_dump() | {"qcontact_url": None})
+def test_a_case_that_is_gone_is_a_failure_of_its_run(
+    sync: Callable[..., dict[str, Any]], connection: Connection
+) -> None:
+    row = sync(reread_qcontact_case, RereadQContactCase(case_id="1"))
+    [run] = connection.execute("select * from qcontact_sync_runs").fetchall()
+    assert (run["job_id"], run["finished_at"] is not None) == (row["id"], True)
+    assert (run["processed"], run["failed"]) == (1, 1)
+    [failed] = connection.execute("select run_id, error_code from qcontact_sync_log").fetchall()
+    assert failed == {"run_id": run["id"], "error_code": "OUTSIDE_NOT_THERE"}
 
-    def test_nothing_is_read_and_the_job_says_why(self, sync: Callable[..., dict[str, Any]]) -> None:
+
+class TestOvertaken:
+    """From a reading that began too soon after a write nothing is taken, and what it read is read again."""
+
+    @pytest.fixture
+    def case(
+        self,
+        sync: Callable[..., dict[str, Any]],
+        qcontact_sandbox: QContactSandbox,
+        connection: Connection,
+        platform: Platform,
+    ) -> Case:
+        """A case that we moved two seconds before the next sync, and an agent moved on since."""
+        [case] = add(qcontact_sandbox, 1)
+        sync()
+        connection.execute("update tickets set status = 'in_progress'")
+        connection.execute(
+            "update qcontact_cases set pushed_status = 'InProgress', pushed_at = %(at)s, their_status = 'InProgress',"
+            " agreed_status = 'in_progress', agreed_at = %(at)s",
+            {"at": platform.clock.now() + timedelta(minutes=5, seconds=-2)},
+        )
+        qcontact_sandbox.change_case(case, {"status": "InReview"}, author="Sipho Example")
+        return case
+
+    @pytest.mark.usefixtures("case")
+    @pytest.mark.parametrize("kind", [sync_qcontact, sync_qcontact_recent])
+    def test_the_next_sync_reads_it_again(
+        self, sync: Callable[..., dict[str, Any]], connection: Connection, kind: Kind[Any]
+    ) -> None:
+        first = sync(kind)["result"]
+        assert (first["processed"], first["unchanged"], self.status(connection)) == (1, 1, "in_progress")
+        assert sync(sync_qcontact_recent)["result"]["updated"] == 1
+        assert self.status(connection) == "pending_qa"
+
+    def test_one_that_left_the_list_is_looked_up_again(
+        self,
+        sync: Callable[..., dict[str, Any]],
+        case: Case,
+        qcontact_sandbox: QContactSandbox,
+        connection: Connection,
+    ) -> None:
+        qcontact_sandbox.change_case(case, {"assigned_to": 21_900_000_011}, author="Sipho Example")
+        for _ in range(2):
+            sync(sync_qcontact_recent)
+        assert self.status(connection) == "pending_qa"
+        assert connection.execute("select missing_since is not null as gone from qcontact_cases").fetchall() == [
+            {"gone": True}
+        ]
+
+    def test_a_hint_is_followed_a_moment_later(
+        self, sync: Callable[..., dict[str, Any]], case: Case, platform: Platform, connection: Connection
+    ) -> None:
+        put_off = sync(reread_qcontact_case, RereadQContactCase(case_id=str(case.id)))
+        assert (put_off["state"], put_off["attempt"]) == ("scheduled", 0)
+        assert put_off["scheduled_at"] == platform.clock.now() + timedelta(seconds=6)
+        assert isinstance(platform.clock, FixedClock)
+        platform.clock.advance(timedelta(seconds=6))
+        connection.execute("update jobs set state = 'available' where id = %s", [put_off["id"]])
+        [row] = [row for row in run_jobs(platform) if row["id"] == put_off["id"]]
+        assert (row["result"]["outcome"], self.status(connection)) == ("updated", "pending_qa")
+        [run] = connection.execute("select * from qcontact_sync_runs where scope = 'one'").fetchall()
+        assert (run["processed"], run["updated"], run["finished_at"] is not None) == (1, 1, True)
+
+    def status(self, connection: Connection) -> str:
+        """Return the ticket's status."""
+        [row] = connection.execute("select status from tickets").fetchall()
+        return str(row["status"])
+
+
+class TestWithoutASetup:
+    @pytest.fixture(params=[("qcontact_url", "FIBREFLOW_QCONTACT_URL"), ("qcontact_queue", "FIBREFLOW_QCONTACT_QUEUE")])
+    def missing(self, request: pytest.FixtureRequest) -> tuple[str, str]:
+        name, variable = request.param
+        return name, variable
+
+    @pytest.fixture
+    def settings(self, settings: Settings, missing: tuple[str, str]) -> Settings:
+        return Settings.model_validate(settings.model_dump() | {missing[0]: None})
+
+    def test_nothing_is_read_and_the_job_says_why(
+        self, sync: Callable[..., dict[str, Any]], missing: tuple[str, str], connection: Connection
+    ) -> None:
         for kind in (sync_qcontact, sync_qcontact_recent):
             row = sync(kind)
             assert (row["state"], row["result"]["synced"]) == ("completed", False)
-            assert "FIBREFLOW_QCONTACT_URL" in row["result"]["reason"]
+            assert missing[1] in row["result"]["reason"]
+        assert connection.execute("select 1 from qcontact_sync_runs").fetchall() == [], "no list was read"

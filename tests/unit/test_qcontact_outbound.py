@@ -30,6 +30,7 @@ def row(**fields: Any) -> dict[str, Any]:
         "status": "in_progress",
         "their_status": "Assigned",
         "sending": [],
+        "sending_over": None,
         "blocked_reason": None,
         "may_owe_status": True,
         "owes_assignment": False,
@@ -56,6 +57,12 @@ class TestDecide:
     )
     def test_nothing_is_told_of_what_they_say_already_or_may_not_be_told(self, fields: dict[str, Any]) -> None:
         assert told(**fields).is_nothing
+
+    def test_what_may_have_been_written_is_told_though_both_seem_to_agree(self) -> None:
+        unsure = {"status": "assigned", "their_status": "Assigned", "sending": ["InProgress"]}
+        assert told(**unsure).status == "Assigned"
+        assert told(**unsure, may_owe_status=False).is_nothing
+        assert told(**unsure, blocked_reason="closed there").is_nothing
 
     def test_a_blocked_case_gets_no_notes(self) -> None:
         assert decide(row(blocked_reason="closed there"), [make_note()], queue=QUEUE).is_nothing

@@ -91,12 +91,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseOutcome:
-    """What became of one case; `moved` tells that the ticket's status followed, `error` why it failed."""
+    """What became of one case; `moved` tells that the ticket's status followed, `error` why it failed.
+
+    `overtaken` tells that nothing was taken from the reading, because what is known here may be newer: the case is yet
+    to be read again.
+    """
 
     case_id: str
     outcome: Outcome
     ticket_id: UUID | None = None
     moved: bool = False
+    overtaken: bool = False
     conflicts: tuple[Conflict, ...] = ()
     error_code: str | None = None
     error: str | None = None

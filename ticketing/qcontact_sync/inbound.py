@@ -148,8 +148,8 @@ def _together(work: UnitOfWork, apply: Callable[[_Written], Sequence[CaseOutcome
 def _begin_all(work: UnitOfWork, board: _Board, readings: Sequence[Reading]) -> list[CaseOutcome]:
     """Make the tickets of new cases: all at once, or one by one where one of them is refused."""
     fresh = [reading for reading in readings if board.cases[reading.case.case_id]["ticket_id"] is None]
-    # Another run made the ticket while this one waited for the case: there is nothing left to do.
-    outcomes = [_unchanged(reading) for reading in readings if reading not in fresh]
+    # Another run made the ticket while this one waited for the case, of what it had read itself.
+    outcomes = [_overtaken(reading, None) for reading in readings if reading not in fresh]
     if not fresh:
         return outcomes
     try:
@@ -191,7 +191,7 @@ def _change(work: UnitOfWork, board: _Board, reading: Reading, written: _Written
     case, row = reading.case, board.cases[reading.case.case_id]
     ticket = board.ticket_of(case.case_id)
     if ticket is None or is_overtaken(reading.read_at, row["pushed_at"], row["read_at"]):
-        return [_unchanged(reading, row["ticket_id"])]
+        return [_overtaken(reading, row["ticket_id"])]
     if row["details_hash"] == case.details_hash() and ticket["id"] not in board.in_conflict:
         written.cases.append(_case_row(reading, ticket["id"], None))
         return [_unchanged(reading, ticket["id"])]
@@ -218,9 +218,15 @@ def _changed(case: Case, ticket_id: UUID, decision: Decision) -> CaseOutcome:
     )
 
 
-def _unchanged(reading: Reading, ticket_id: UUID | None = None) -> CaseOutcome:
+def _unchanged(reading: Reading, ticket_id: UUID) -> CaseOutcome:
     case = reading.case
     return CaseOutcome(case_id=case.case_id, outcome=Outcome.UNCHANGED, ticket_id=ticket_id, told=case.told())
+
+
+def _overtaken(reading: Reading, ticket_id: UUID | None) -> CaseOutcome:
+    case = reading.case
+    told = case.told() | {"overtaken": True}
+    return CaseOutcome(case_id=case.case_id, outcome=Outcome.UNCHANGED, ticket_id=ticket_id, overtaken=True, told=told)
 
 
 def _pair(row: Mapping[str, Any], what: str) -> tuple[str, datetime] | None:

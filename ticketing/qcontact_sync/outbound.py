@@ -59,8 +59,8 @@ class Outbound:
     """What a ticket has to tell its case; None and empty parts are nothing to tell.
 
     `status` is the text to write there. `assign_to` is a record id there, `unassign` gives the case back to our queue.
-    `sending` are texts of statuses that earlier tries may have written without getting to know it; `blocked` is why
-    nothing may be told at present.
+    `sending` are texts of statuses that earlier tries may have written without getting to know it, `sending_over` is
+    what the case said before the first of them; `blocked` is why nothing may be told at present.
     """
 
     ticket_id: UUID
@@ -68,6 +68,7 @@ class Outbound:
     ours: str
     their_status: str | None
     sending: tuple[str, ...] = ()
+    sending_over: str | None = None
     blocked: str | None = None
     status: str | None = None
     assign_to: str | None = None
@@ -89,6 +90,10 @@ class Outbound:
         known = (self.their_status, self.status, *self.sending)
         return not any(same_word(found, one) for one in known) and not agrees(self.ours, found)
 
+    def replaced_news(self, was: str | None) -> bool:
+        """Whether a status that ours replaced there is an agent's, unread: not what the case said before our tries."""
+        return was is not None and self.is_news(was) and not same_word(was, self.sending_over)
+
     def told(self) -> dict[str, Any]:
         """Return what the sync log keeps of it: ids of notes, never their text."""
         parts: Mapping[str, Any] = {
@@ -105,7 +110,9 @@ def decide(row: Mapping[str, Any], notes: Sequence[Note], *, queue: str | None) 
     `queue` is the record id of our queue there, to which a case goes back that nobody of ours works on any more.
     """
     free = row["blocked_reason"] is None
-    owes_status = free and row["may_owe_status"] and not agrees(row["status"], row["their_status"])
+    # What was sent, and nobody saw arrive, may stand there or not: only looking there tells.
+    says = None if row["sending"] else row["their_status"]
+    owes_status = free and row["may_owe_status"] and not agrees(row["status"], says)
     assigns = free and row["owes_assignment"]
     wanted = row["wanted_assignee"]
     return Outbound(
@@ -114,6 +121,7 @@ def decide(row: Mapping[str, Any], notes: Sequence[Note], *, queue: str | None) 
         ours=row["status"],
         their_status=row["their_status"],
         sending=tuple(row["sending"]),
+        sending_over=row["sending_over"],
         blocked=row["blocked_reason"],
         status=in_their_words(row["status"]) if owes_status else None,
         assign_to=(wanted or queue) if assigns else None,

@@ -126,6 +126,12 @@ def owes_more(work: UnitOfWork, ticket_id: UUID) -> bool:
     return bool(find_due(work.connection, [ticket_id]))
 
 
+def leave_unsent(work: UnitOfWork, outbound: Outbound) -> None:
+    """Write down that nothing of ours is on its way: an agent's word was found there, and nothing written over it."""
+    lock_ticket(work, outbound.ticket_id)
+    queries("qcontact_push").leave_unsent(work.connection, ticket_id=outbound.ticket_id, now=work.now)
+
+
 def block(work: UnitOfWork, outbound: Outbound, reason: str, read_status: str | None = None) -> None:
     """Write down why nothing more is told to a case; a change there lifts it."""
     lock_ticket(work, outbound.ticket_id)

@@ -30,6 +30,8 @@ BEGINNING = (Status.OPEN, Status.ASSIGNED, Status.IN_PROGRESS, Status.PENDING_QA
 
 # As far as the clocks of two machines may be apart.
 CLOCKS_APART = timedelta(seconds=5)
+# How long after a write of ours a reading is believed.
+BELIEVED_AFTER = CLOCKS_APART + timedelta(seconds=1)
 
 MOVED_HERE = "moved here and there since both sides agreed"
 CHANGED_HERE = "changed here and there since both sides agreed"
