@@ -235,6 +235,7 @@ CHECKS: list[tuple[str, dict[str, Any], str]] = [
     ("qcontact_cases", {"details_hash": b"short"}, "details_hash_length"),
     ("qcontact_cases", {"pushed_assigned_to": "Sipho"}, "pushed_assigned_to_format"),
     ("qcontact_cases", {"push_blocked_reason": "closed there"}, "blocked_has_time"),
+    ("qcontact_cases", {"sending_over": "Assigned"}, "sending_over_something"),
     ("qcontact_pushed_notes", {"how": "mail", "pushed_at": NOW}, "how_known"),
     ("qcontact_pushed_notes", {"how": "note"}, "pushed_somehow"),
     ("whatsapp_notifications", {"recipient_type": "user"}, "recipient_type_known"),

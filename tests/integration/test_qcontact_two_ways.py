@@ -17,6 +17,7 @@ from integrations.qcontact.client import QContactClient
 from integrations.qcontact.mapping import to_case
 from integrations.qcontact.wire import WireCase
 from jobs.kinds.sync_qcontact_recent import sync_qcontact_recent
+from jobs.kinds.sync_unpushed_tickets import sync_unpushed_tickets
 from jobs.platform import Platform
 from runtime.settings import Settings
 from tests.clocks import FixedClock
@@ -38,7 +39,7 @@ WORDS = ("Open", "Assigned", "InProgress", "InReview", "Escalated", "Solved", "O
 FAULTS = ("cut_before", "cut_after", "server_error_after", "bad_gateway_html")
 SECONDS = (0, 2, 7, 60)
 # What this is not about: each move makes jobs of other kinds too.
-OTHERS = "delete from jobs where kind not in ('push_to_qcontact', 'sync_qcontact_recent')"
+OTHERS = "delete from jobs where kind not in ('push_to_qcontact', 'sync_qcontact_recent', 'sync_unpushed_tickets')"
 DUE = "update jobs set state = 'available' where state in ('scheduled', 'retryable')"
 HELD = "update jobs set state = 'scheduled' where kind = 'push_to_qcontact' and state = 'available'"
 # So that no case adopts the ticket of an example before.
@@ -142,6 +143,7 @@ class TwoSides(RuleBasedStateMachine):
         """The sync of every five minutes reads what has news."""
         with self.platform.begin(SYSTEM) as work:
             work.enqueue(sync_qcontact_recent)
+        self.clock.advance(timedelta(milliseconds=1))
         self.execute(OTHERS, HELD)
         run_jobs(self.platform)
 
@@ -150,7 +152,8 @@ class TwoSides(RuleBasedStateMachine):
             apply_case(work, self.take())
 
     def take(self) -> Reading:
-        """Read the case; what is done with that may come later."""
+        """Read the case; what is done with that may come later. No two readings begin at the same moment."""
+        self.clock.advance(timedelta(milliseconds=1))
         with self.sandbox.lock:
             wire = WireCase.model_validate(self.sandbox.rendering.detail(self.desk.case))
         return Reading(to_case(wire), self.clock.now())
@@ -182,6 +185,7 @@ class TwoSides(RuleBasedStateMachine):
         for conflict in self.desk.open_conflicts():
             with suppress(DomainError), self.platform.begin(self.desk.actor) as work:
                 conflicts.resolve(work, conflict["id"], choice)
+                self.unread = None
 
     @invariant()
     def an_agents_word_is_followed_or_shown(self) -> None:
@@ -199,11 +203,13 @@ class TwoSides(RuleBasedStateMachine):
         run_jobs(self.platform)
 
     def teardown(self) -> None:
-        """Everything is left alone until nothing changes any more."""
-        for _ in range(3):
+        """Everything is left alone, a few nights long, until nothing changes any more."""
+        for _ in range(2):
             self.clock.advance(timedelta(minutes=1))
             self.sync()
             self.clock.advance(timedelta(minutes=1))
+            with self.platform.begin(SYSTEM) as work:
+                work.enqueue(sync_unpushed_tickets)
             self.work()
             self.clock.advance(timedelta(minutes=1))
             self.work()
@@ -251,11 +257,8 @@ def test_both_sides_end_as_one_or_a_person_is_asked(
     hook(monkeypatch, amid)
     world = {"platform": platform, "sandbox": qcontact_sandbox, "clock": clock, "amid": amid}
     machine = type("TwoSidesHere", (TwoSides,), world)
-    run_state_machine_as_test(
-        machine,
-        settings=hypothesis_settings(
-            max_examples=100,
-            stateful_step_count=12,
-            suppress_health_check=list(HealthCheck),
-        ),
+    # The same ways every time: what fails here fails for everybody.
+    ways = hypothesis_settings(
+        max_examples=30, stateful_step_count=12, derandomize=True, suppress_health_check=list(HealthCheck)
     )
+    run_state_machine_as_test(machine, settings=ways)
