@@ -128,13 +128,17 @@ def die() -> None:
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], Any]) -> None:
     """Let something happen once, right after the client's next call of that name took effect."""
+    after_calls(monkeypatch, name, [act])
+
+
+def after_calls(monkeypatch: pytest.MonkeyPatch, name: str, acts: list[Callable[[], Any]]) -> None:
+    """Let what stands last in `acts`, by then, happen right after each of the client's calls of that name."""
     called: Any = getattr(QContactClient, name)
-    left = [act]
 
     def call(self: QContactClient, *arguments: Any, **options: Any) -> Any:
         answer = called(self, *arguments, **options)
-        if left:
-            left.pop()()
+        if acts:
+            acts.pop()()
         return answer
 
     monkeypatch.setattr(QContactClient, name, call)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from integrations.qcontact.client import QContactClient
 from integrations.qcontact.mapping import to_case
 from integrations.qcontact.wire import WireCase
 from jobs.kinds.sync_qcontact_recent import sync_qcontact_recent
@@ -22,7 +21,7 @@ from jobs.platform import Platform
 from runtime.settings import Settings
 from tests.clocks import FixedClock
 from tests.factories import Row
-from tests.qcontact_desk import Desk, die
+from tests.qcontact_desk import Desk, after_calls, die
 from tests.running import run_jobs
 from ticketing.errors import DomainError
 from ticketing.people import SYSTEM
@@ -63,7 +62,8 @@ class TwoSides(RuleBasedStateMachine):
     platform: Platform
     sandbox: QContactSandbox
     clock: FixedClock
-    amid: list[tuple[str, Callable[[], None]]]
+    # What is to happen amid the next push, by the call after which it does.
+    amid: Mapping[str, list[Callable[[], None]]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,6 @@ class TwoSides(RuleBasedStateMachine):
         with self.sandbox.lock:
             self.sandbox.records.cases.clear()
         self.sandbox.journal.clear()
-        self.amid.clear()
         self.desk = Desk(self.platform, self.sandbox, self.clock)
         self.late: Reading | None = None
         self.moves = 0
@@ -122,7 +121,8 @@ class TwoSides(RuleBasedStateMachine):
             self.sandbox.faults.next(fault, method="PATCH")
         self.work()
         self.sandbox.faults.stop()
-        self.amid.clear()
+        for acts in self.amid.values():
+            acts.clear()
 
     @rule(call=st.sampled_from(("get_case", "update_case")), data=st.data())
     def push_while(self, call: str, data: st.DataObject) -> None:
@@ -135,7 +135,7 @@ class TwoSides(RuleBasedStateMachine):
         if what == "agent":
             word = data.draw(st.sampled_from(WORDS))
             acts[what] = lambda: self.agent(word)
-        self.amid.append((call, acts[what]))
+        self.amid[call].append(acts[what])
         self.push(None)
 
     @rule()
@@ -232,29 +232,12 @@ class TwoSides(RuleBasedStateMachine):
             assert len(self.desk.writes()) <= self.moves, said
 
 
-def hook(monkeypatch: pytest.MonkeyPatch, amid: list[tuple[str, Callable[[], None]]]) -> None:
-    """Let what is planned for a call of the client happen right after it took effect."""
-
-    def wrap(name: str) -> None:
-        called: Any = getattr(QContactClient, name)
-
-        def call(self: QContactClient, *arguments: Any, **options: Any) -> Any:
-            answer = called(self, *arguments, **options)
-            if amid and amid[0][0] == name:
-                amid.pop()[1]()
-            return answer
-
-        monkeypatch.setattr(QContactClient, name, call)
-
-    wrap("get_case")
-    wrap("update_case")
-
-
 def test_both_sides_end_as_one_or_a_person_is_asked(
     platform: Platform, qcontact_sandbox: QContactSandbox, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    amid: list[tuple[str, Callable[[], None]]] = []
-    hook(monkeypatch, amid)
+    amid: dict[str, list[Callable[[], None]]] = {"get_case": [], "update_case": []}
+    for name, acts in amid.items():
+        after_calls(monkeypatch, name, acts)
     world = {"platform": platform, "sandbox": qcontact_sandbox, "clock": clock, "amid": amid}
     machine = type("TwoSidesHere", (TwoSides,), world)
     # The same ways every time: what fails here fails for everybody.
